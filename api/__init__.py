@@ -1,0 +1,1 @@
+"""HTTP words around the service: routes, problems, the client and its commands."""

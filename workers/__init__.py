@@ -1,0 +1,1 @@
+"""Celery and the painter: what runs where the pictures are painted."""

@@ -1,0 +1,1 @@
+"""Pure image mathematics: images and a spec in, Steps out; the only torch in the house."""
