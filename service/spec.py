@@ -6,11 +6,13 @@ stored, painted and echoed says every number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_serializer, model_validator
+
+from pydantic_core import ErrorDetails
 
 from service.errors import FieldProblem, InvalidSpec
 from service.networks import NETWORKS
@@ -77,6 +79,10 @@ class ImageRef(Frozen):
             raise ValueError("give exactly one of upload_id and data")
         return self
 
+    @model_serializer
+    def _the_one(self) -> dict[str, str]:
+        return {"upload_id": self.upload_id} if self.upload_id is not None else {"data": self.data or ""}
+
 
 class Style(Frozen):
     """A painting whose manner is taken."""
@@ -128,6 +134,18 @@ class RenderSpec(Frozen):
         return self.model_copy(update={"options": options})
 
 
+def parse_spec(data: object) -> RenderSpec:
+    """Read a spec from decoded JSON.
+
+    Raises:
+        InvalidSpec: naming each field that is wrong by its JSON pointer.
+    """
+    try:
+        return RenderSpec.model_validate(data)
+    except ValidationError as error:
+        raise InvalidSpec(*field_problems(error.errors(include_url=False, include_input=False))) from None
+
+
 STYLE_LAYERS: Mapping[str, LayerWeights] = MappingProxyType(
     {
         "mean": {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0, "relu5_1": 1.0},
@@ -169,3 +187,30 @@ def _problems(options: PaintOptions) -> list[FieldProblem]:
     if options.content_weight == 0 and options.style_weight == 0:
         problems.append(FieldProblem("/options/style_weight", "content_weight and style_weight are both 0: nothing to paint"))
     return problems
+
+
+def field_problems(details: Iterable[ErrorDetails]) -> list[FieldProblem]:
+    """Put what pydantic says into our own words, with JSON pointers (RFC 6901)."""
+    details = list(details)
+    wrong = {detail["loc"][:-1] for detail in details}
+    return [
+        FieldProblem(_pointer(detail["loc"]), _sentence(detail))
+        for detail in details
+        # A tuple whose only item is wrong is said to be too short as well.
+        if not (detail["type"] == "too_short" and any(loc[: len(detail["loc"])] == detail["loc"] for loc in wrong))
+    ]
+
+
+def _pointer(loc: Iterable[str | int]) -> str:
+    """Write a location as a pointer, without the names that pydantic gives to the branches of a union."""
+    parts = [str(part) for part in loc if not (isinstance(part, str) and part.startswith(_BRANCHES))]
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+_BRANCHES = ("dict[", "literal[", "body")
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    if detail["type"] == "extra_forbidden":
+        return "there is no such field"
+    return detail["msg"].removeprefix("Value error, ")

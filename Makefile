@@ -1,0 +1,62 @@
+# Two commands do everything: `make demo` and `make test`. Both set up what they need, once.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= .impasto
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt bench up down lock openapi clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## make .venv, install everything, fetch the weights of VGG-16
+
+# Renewed when the packaging changes; otherwise a second call does nothing.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'
+	@echo "setting up $(VENV) (some minutes: torch has 5 GB)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[worker,embedded,demo,dev]'
+	@$(BIN)/impasto weights pull vgg16
+	@$(BIN)/impasto weights pull alexnet
+	@touch $@
+
+demo: setup ## start a stack, post a real job, show its progress, leave the pictures
+	@$(BIN)/impasto demo --data $(DATA)/demo
+
+test: setup ## run the tests
+	@$(BIN)/python -m pytest
+
+check: setup ## lint, formatting, types, import contracts; changes nothing
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fmt: setup ## format, and mend what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: setup ## measure the speed of the painter, as ratios taken in one run
+	@$(BIN)/python -m tests.benchmarks.iteration
+
+up: setup ## run the whole service on this machine, until Ctrl-C
+	@$(BIN)/impasto up --data $(DATA) --port $(PORT)
+
+down: ## stop the service that `make up` runs
+	@$(BIN)/impasto down --data $(DATA)
+
+lock: setup ## renew constraints.txt from pyproject.toml
+	@$(BIN)/pip-compile --quiet --upgrade --all-extras --strip-extras --allow-unsafe --no-header --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --annotation-style=line --output-file=constraints.txt pyproject.toml
+
+openapi: setup ## renew docs/openapi.json from the code
+	@$(BIN)/impasto openapi > docs/openapi.json
+
+clean: ## remove .venv and the data of `make up` and `make demo`
+	rm -rf $(VENV) $(DATA)

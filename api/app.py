@@ -1,0 +1,73 @@
+"""The application: everything that a request passes, as one visible list."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+import service
+from api import problems
+from api.limits import BodyCap, RequestId
+from api.routes import health, jobs, uploads
+from api.wire import ProblemOut
+from service.spec import RenderSpec
+
+if TYPE_CHECKING:
+    from service.wiring import Services
+
+DESCRIPTION = "Repaints a photograph in the manner of a painting. Post a job, follow it, fetch the picture."
+
+
+def create_app(services: Services) -> FastAPI:
+    """Build the API over open services, which it closes when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        services.close()
+
+    app = FastAPI(
+        title="Impasto",
+        version=service.__version__,
+        summary="Neural style transfer as an asynchronous rendering service",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # both of the framework's pages load their scripts from another host
+        redoc_url=None,
+        middleware=[
+            Middleware(RequestId),
+            Middleware(BodyCap, limit_bytes=services.settings.upload_max_bytes),
+        ],
+        responses={"default": {"model": ProblemOut, "description": "A problem (RFC 9457)."}},
+    )
+    app.state.services = services
+    problems.install(app)
+    for room in (jobs, uploads, health):
+        app.include_router(room.router)
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Complete the OpenAPI description by what the framework can't see."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            description = plain()
+            schema = RenderSpec.model_json_schema(ref_template="#/components/schemas/{model}")
+            definitions = schema.pop("$defs", {})
+            description["components"]["schemas"] |= definitions | {"RenderSpec": schema}
+            for path in description["paths"].values():
+                for operation in path.values():
+                    answer = operation["responses"]["default"]["content"]
+                    answer[problems.MEDIA_TYPE] = answer.pop("application/json")
+                    operation["responses"].pop("422", None)  # ours is the problem above
+            app.openapi_schema = description
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the framework's documented way to extend it

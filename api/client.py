@@ -1,0 +1,127 @@
+"""The typed Python client: httpx and the wire shapes, nothing else. Used by the command line and by other back ends."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+from api.wire import JobOut, ProblemOut
+from service.errors import ImpastoError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class ApiProblem(ImpastoError):
+    """Raised when the API answers with a problem."""
+
+    title = "The service refused"
+
+    def __init__(self, problem: ProblemOut) -> None:
+        self.problem = problem
+        fields = "".join(f"\n  {field.pointer}  {field.detail}" for field in problem.errors or ())
+        super().__init__(f"{problem.detail if not fields else problem.title} ({problem.code}){fields}")
+
+
+class JobFailed(ImpastoError):
+    """Raised when a job that was waited for ended without a result."""
+
+    title = "The job ended without a picture"
+
+    def __init__(self, job: JobOut) -> None:
+        self.job = job
+        why = f": {job.error.title}. {job.error.detail} ({job.error.code})" if job.error else ""
+        super().__init__(f"Job {job.id} is {job.status}{why}")
+
+
+class Unreachable(Unavailable):
+    """Raised when no answer comes."""
+
+    title = "The service can't be reached"
+
+
+class Client:
+    """Talks to one Impasto.
+
+    Args:
+        url: where it is, for example `http://127.0.0.1:8000`.
+        key: an API key.
+        timeout_s: for one answer.
+
+    Every method raises ApiProblem when the service refuses, and Unreachable when it can't be reached.
+    """
+
+    def __init__(self, url: str, key: str, *, timeout_s: float = 60.0) -> None:
+        self._http = httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=httpx.Timeout(timeout_s, connect=5.0)
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def submit(self, content: bytes, style: bytes, spec: Mapping[str, Any] | None = None) -> JobOut:
+        """Post a job: a photograph and a painting as file bytes, and whatever else its spec says."""
+        files = {"content": ("content", content), "style": ("style", style)}
+        answer = self._call("POST", "/v1/jobs", files=files, data={"spec": json.dumps(spec or {})})
+        return JobOut.model_validate_json(answer.content)
+
+    def get(self, job_id: str) -> JobOut:
+        """Ask how a job stands."""
+        return JobOut.model_validate_json(self._call("GET", f"/v1/jobs/{job_id}").content)
+
+    def follow(self, job_id: str, *, patience_s: float = 60.0) -> Iterator[JobOut]:
+        """Yield the job each time that it is asked for, until it is terminal.
+
+        A service that is away for a moment is asked again, up to `patience_s` seconds in a row.
+        """
+        answered = time.monotonic()
+        while True:
+            try:
+                job = self.get(job_id)
+            except (Unreachable, ApiProblem) as error:
+                away = isinstance(error, Unreachable) or error.problem.status >= httpx.codes.INTERNAL_SERVER_ERROR
+                if not away or time.monotonic() - answered > patience_s:
+                    raise
+            else:
+                answered = time.monotonic()
+                yield job
+                if job.terminal:
+                    return
+            time.sleep(0.5)
+
+    def download(self, job: JobOut, name: str = "result") -> bytes:
+        """Fetch an output of a finished job.
+
+        Raises:
+            JobFailed: the job has none.
+        """
+        for output in job.outputs:
+            if output.name == name:
+                request = self._http.build_request("GET", output.url)
+                del request.headers["Authorization"]  # the URL is signed; the key is for the API alone
+                return self._send(request).content
+        raise JobFailed(job)
+
+    def _call(self, method: str, url: str, **content: Any) -> httpx.Response:
+        return self._send(self._http.build_request(method, url, **content))
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        try:
+            answer = self._http.send(request)
+        except httpx.TransportError as error:
+            raise Unreachable(f"{request.url.scheme}://{request.url.netloc.decode()}: {type(error).__name__}") from error
+        if answer.is_success:
+            return answer
+        if answer.headers.get("content-type", "").startswith("application/problem+json"):
+            raise ApiProblem(ProblemOut.model_validate_json(answer.content))
+        raise Unreachable(f"{request.method} {request.url.path}: answered {answer.status_code}")

@@ -1,0 +1,125 @@
+"""Errors → RFC 9457 problem details. One table, one way to answer."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from service import errors
+from service.log import log
+from service.spec import field_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fastapi import FastAPI, Request
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: Mapping[type[errors.ImpastoError], HTTPStatus] = {
+    errors.InvalidSpec: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidImage: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.NoResult: HTTPStatus.CONFLICT,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ImpastoError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""The status of an error is that of the nearest class above it."""
+
+_FRAMEWORK_CODES = {
+    HTTPStatus.BAD_REQUEST: "bad_request",
+    HTTPStatus.NOT_FOUND: "no_route",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+}
+
+RETRY_AFTER_S = "2"
+
+
+def status_of(error: type[errors.ImpastoError]) -> HTTPStatus:
+    """Find an error's HTTP status."""
+    return next(STATUS[cls] for cls in error.__mro__ if cls in STATUS)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error leave the application as a problem."""
+    app.add_exception_handler(errors.ImpastoError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def problem(
+    request: Request,
+    *,
+    status: HTTPStatus,
+    code: str,
+    title: str,
+    detail: str | None = None,
+    fields: Sequence[errors.FieldProblem] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Build the answer."""
+    body: dict[str, Any] = {
+        "type": f"urn:impasto:problem:{code}",
+        "title": title,
+        "status": int(status),
+        "detail": detail or title,
+        "code": code,
+        "instance": request.url.path,
+        "request_id": request.scope.get("request_id"),
+    }
+    if fields:
+        body["errors"] = [{"pointer": f.pointer, "detail": f.detail} for f in fields]
+    return JSONResponse(body, status_code=int(status), headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.ImpastoError)
+    status = status_of(type(error))
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.Unauthorized):
+        headers["WWW-Authenticate"] = 'Bearer realm="impasto"'
+    if error.retryable or (isinstance(error, errors.NoResult) and not error.final):
+        headers["Retry-After"] = RETRY_AFTER_S
+    known = isinstance(error, errors.Refused)
+    if not known:
+        log().error("request_failed", code=error.code, detail=str(error))
+    return problem(
+        request,
+        status=status,
+        code=error.code,
+        title=error.title,
+        detail=str(error) if known else None,  # what broke inside stays inside
+        fields=error.problems if isinstance(error, errors.InvalidSpec) else (),
+        headers=headers,
+    )
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return await _ours(request, errors.InvalidSpec(*field_problems(error.errors())))
+
+
+async def _framework(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, errors.ImpastoError):  # the framework wraps what is raised while it reads a body
+        return await _ours(request, error.__cause__)
+    status = HTTPStatus(error.status_code)
+    code = _FRAMEWORK_CODES.get(status, f"http_{status.value}")
+    return problem(
+        request, status=status, code=code, title=status.phrase, detail=error.detail, headers=error.headers
+    )
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    log().error("request_crashed", error=type(error).__name__)
+    cls = errors.ImpastoError
+    return problem(request, status=HTTPStatus.INTERNAL_SERVER_ERROR, code=cls.code, title=cls.title)

@@ -1,0 +1,127 @@
+"""`impasto`: one command, composed from what each package brings under the entry-point group `impasto.commands`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from importlib.metadata import entry_points
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import service
+from service.errors import ImpastoError
+from service.keep import keep
+from service.keys import SCOPES, create_key, revoke_key
+from service.log import configure_logging
+from service.settings import read_settings
+from service.terminal import MANAGE, RUN, AsJson, print_json, show_error
+from service.wiring import open_services
+
+
+def main() -> None:
+    """Run the command line. Errors of the house end as a sentence, not as a traceback."""
+    try:
+        build()()
+    except ImpastoError as error:
+        raise SystemExit(show_error(error)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def build() -> typer.Typer:
+    """Compose the command line from every package that is installed."""
+    app = typer.Typer(
+        name="impasto",
+        help="Repaint a photograph in the manner of a painting.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+
+    @app.callback(invoke_without_command=True)
+    def root(
+        version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+    ) -> None:
+        if version:
+            typer.echo(f"impasto {service.__version__}")
+            raise typer.Exit
+
+    for entry in sorted(entry_points(group="impasto.commands"), key=lambda entry: entry.name):
+        entry.load()(app)
+    return app
+
+
+def commands(app: typer.Typer) -> None:
+    """Add what the service itself brings: up, down, keeper, keys."""
+    app.command(rich_help_panel=RUN)(up)
+    app.command(rich_help_panel=RUN)(down)
+    app.command(rich_help_panel=RUN)(keeper)
+    app.add_typer(_keys(), name="keys", rich_help_panel=MANAGE)
+
+
+def keeper() -> None:
+    """Keep: requeue the jobs of silent workers, ring for ready jobs. Any number may run."""
+    settings = read_settings()
+    configure_logging(settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with open_services(settings) as services:
+        keep(services, stop)
+
+
+def _keys() -> typer.Typer:
+    keys = typer.Typer(
+        help="Make, list and revoke API keys, in the Redis that IMPASTO_REDIS_URL names.", no_args_is_help=True
+    )
+    keys.command("create")(_create)
+    keys.command("list")(_list)
+    keys.command("revoke")(_revoke)
+    return keys
+
+
+def _create(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    tenant: Annotated[str, typer.Option(help="Whose jobs it sees.")] = "default",
+    scope: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(sorted(SCOPES))}; repeatable.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and show it, once.
+
+    Example: impasto keys create shop --tenant acme --scope jobs:read --scope jobs:write
+    """
+    with open_services(read_settings()) as services:
+        key = create_key(
+            services.keys, tenant=tenant, name=name, scopes=scope or ("jobs:read", "jobs:write")
+        )
+    if as_json:
+        print_json({"key": key, "tenant": tenant, "name": name})
+    else:
+        typer.echo(key)
+
+
+def _list(as_json: AsJson = False) -> None:
+    """List the keys: whose they are and what they may do. The keys themselves are not kept."""
+    with open_services(read_settings()) as services:
+        records = services.keys.all()
+    if as_json:
+        print_json([{"id": r.id, "tenant": r.tenant, "name": r.name, "scopes": sorted(r.scopes)} for r in records])
+        return
+    table = Table("id", "tenant", "name", "scopes", box=None, header_style="bold")
+    for record in records:
+        table.add_row(record.id, record.tenant, record.name, " ".join(sorted(record.scopes)))
+    Console().print(table)
+
+
+def _revoke(key_id: Annotated[str, typer.Argument(help="The id that `impasto keys list` shows.")]) -> None:
+    """Make a key useless at once."""
+    with open_services(read_settings()) as services:
+        revoke_key(services.keys, key_id)
+    typer.echo(f"revoked {key_id}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""A job: what it is, which states it may be in, and which moves are legal. The only place with status words.
+
+The moves are carried out atomically by the scripts in `service/stores/`, which take the states from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any, NamedTuple
+
+from service.errors import ImpastoError
+from service.spec import RenderSpec
+
+
+class JobState(StrEnum):
+    """Where a job stands. New states may come; `terminal` is what pollers go by."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELING = "canceling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing can happen to the job any more."""
+        return self in {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED, JobState.EXPIRED}
+
+
+class _FromTo(NamedTuple):
+    before: JobState
+    after: JobState
+
+
+class Move(Enum):
+    """A legal change of state, from `before` to `after`."""
+
+    CLAIM = _FromTo(JobState.QUEUED, JobState.RUNNING)
+    COMMIT = _FromTo(JobState.RUNNING, JobState.SUCCEEDED)
+    GIVE_BACK = _FromTo(JobState.RUNNING, JobState.QUEUED)
+    FAIL = _FromTo(JobState.RUNNING, JobState.FAILED)
+
+    @property
+    def before(self) -> JobState:
+        """The state that a job must be in for this move."""
+        return self.value.before
+
+    @property
+    def after(self) -> JobState:
+        """The state that it is in afterwards."""
+        return self.value.after
+
+
+PRIORITY_HEAD_START_MS: Mapping[str, int] = {"high": 600_000, "normal": 0, "low": -600_000}
+"""Within a tenant, jobs start in the order of their age; a priority is a head start of ten minutes, or a
+handicap. So a job of low priority is passed by, but never for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One stored input of a job: where its bytes lie and what they are."""
+
+    pointer: str
+    """Where the spec names it, as a JSON pointer."""
+    key: str
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """One published picture of a job."""
+
+    name: str
+    key: str
+    sha256: str
+    bytes: int
+    content_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed, as its record keeps it."""
+
+    code: str
+    title: str
+    detail: str
+    retryable: bool
+    attempt: int
+
+    @classmethod
+    def of(cls, error: ImpastoError, *, attempt: int) -> Failure:
+        """Describe an error of the tree."""
+        return cls(error.code, error.title, str(error), error.retryable, attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as its record in the store says. Times are milliseconds of the store's clock since 1970."""
+
+    tenant: str
+    id: str
+    state: JobState
+    spec: RenderSpec
+    inputs: tuple[Input, ...]
+    attempt: int
+    attempts_max: int
+    fence: int
+    version: int
+    created_ms: int
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    expires_ms: int | None = None
+    lease_owner: str | None = None
+    lease_until_ms: int | None = None
+    progress: Mapping[str, Any] | None = None
+    outputs: tuple[OutputFile, ...] = ()
+    report: Mapping[str, Any] | None = None
+    error: Failure | None = None
+
+    @property
+    def attempt_prefix(self) -> str:
+        """Where this attempt, and no other, may write its outputs."""
+        return f"{self.tenant}/jobs/{self.id}/attempts/{self.fence}/"

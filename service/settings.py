@@ -1,0 +1,81 @@
+"""Every setting once, with its unit and default. Read from `IMPASTO_…` variables; nothing else reads the environment.
+
+Development is the default and works with nothing set beside the addresses that `impasto up` gives. Production
+(`IMPASTO_ENVIRONMENT=production`) refuses whatever is only safe on one's own machine.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.errors import SetupError
+
+
+class Settings(BaseSettings):
+    """The whole configuration of one process, frozen."""
+
+    model_config = SettingsConfigDict(env_prefix="IMPASTO_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    environment: Literal["development", "production"] = "development"
+
+    redis_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Job store and broker.")
+    redis_prefix: str = Field("impasto:", description="Stands before every key, the broker's too.")
+    durable_submit: Literal["everysec", "fsync"] = Field(
+        "everysec", description="fsync: a job is accepted only when Redis has it on its disk (WAITAOF)."
+    )
+
+    s3_endpoint: str | None = Field(None, description="Where the service reaches S3; unset: AWS.")
+    s3_public_endpoint: str | None = Field(
+        None, description="Where clients reach S3, what presigned URLs name; unset: s3_endpoint."
+    )
+    s3_region: str = "us-east-1"
+    s3_bucket: str = "impasto"
+    s3_access_key_id: SecretStr | None = Field(None, description="Unset: boto3 looks where it always does.")
+    s3_secret_access_key: SecretStr | None = None
+    s3_addressing: Literal["path", "virtual"] = "path"
+    presign_ttl_s: PositiveInt = Field(900, description="A presigned URL works at least this long.")
+
+    upload_max_bytes: PositiveInt = Field(32 * 1024**2, description="Largest body of a request.")
+    image_max_pixels: PositiveInt = Field(40_000_000, description="Width × height of an image, at most.")
+    image_max_side: PositiveInt = Field(16_384, description="Longest side of an image, in pixels.")
+    image_max_aspect: PositiveFloat = Field(16.0, description="Longest over shortest side, at most.")
+    upload_ttl_s: PositiveInt = Field(86_400, description="An upload that no job names is forgotten after this.")
+
+    lease_ttl_s: PositiveFloat = Field(15.0, description="A worker that is silent this long has lost its job.")
+    keeper_interval_s: PositiveFloat = Field(1.0, description="Between two rounds of the keeper.")
+    tenant_running_max: PositiveInt = Field(64, description="Jobs of one tenant painted at the same time.")
+    run_max_s: PositiveInt = Field(3600, description="Longest run; a doorbell message is redelivered after 4 of them.")
+
+    torch_threads: PositiveInt | None = Field(None, description="Threads of one worker; unset: all cores.")
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(8000, ge=0, le=65_535)
+
+    log_format: Literal["console", "json"] = "console"
+
+    @model_validator(mode="after")
+    def _production_is_safe(self) -> Self:
+        if self.environment == "production":
+            if "@" not in self.redis_url.get_secret_value():
+                raise ValueError("IMPASTO_REDIS_URL needs a password in production (rediss://:password@host:port/0)")
+            if (self.s3_public_endpoint or self.s3_endpoint or "https:").startswith("http:"):
+                raise ValueError("IMPASTO_S3_PUBLIC_ENDPOINT must be https in production")
+        return self
+
+
+def read_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        SetupError: naming each variable that is wrong, without its value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"  {'IMPASTO_' + str(e['loc'][0]).upper() + ': ' if e['loc'] else ''}{e['msg']}" for e in error.errors()
+        ]
+        raise SetupError("The settings are wrong:\n" + "\n".join(lines)) from None

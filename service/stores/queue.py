@@ -1,0 +1,94 @@
+"""The doorbell: a Celery message that carries no job and only says "there is work".
+
+The task is known by its name alone, so that whoever rings need not import the worker.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from service.errors import QueueUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.settings import Settings
+
+RENDER_TASK = "impasto.render"
+DOORBELL = "impasto.doorbell"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _translated(call: Callable[P, R]) -> Callable[P, R]:
+    @wraps(call)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return call(*args, **kwargs)
+        except (OperationalError, RedisError, OSError) as error:
+            raise QueueUnavailable(f"broker: {type(error).__name__}") from error
+
+    return guarded
+
+
+def celery_app(settings: Settings) -> Celery:
+    """Build the Celery application that rings and the one that hears, alike.
+
+    Messages are acknowledged when they arrive and results are not kept: a lost or doubled message can neither
+    lose nor double a job, as the job's record decides.
+    """
+    app = Celery("impasto", set_as_current=False)
+    app.conf.update(
+        broker_url=settings.redis_url.get_secret_value(),
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "global_keyprefix": settings.redis_prefix,
+            "visibility_timeout": 4 * settings.run_max_s,
+            "socket_timeout": 5.0,
+            "socket_connect_timeout": 2.0,
+            "socket_keepalive": True,
+            "health_check_interval": 15,
+        },
+        task_default_queue=DOORBELL,
+        task_acks_late=False,
+        task_ignore_result=True,
+        task_reject_on_worker_lost=False,
+        task_publish_retry=False,  # the keeper rings again
+        result_backend=None,
+        accept_content=["json"],
+        worker_disable_prefetch=True,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        enable_utc=True,
+    )
+    return app
+
+
+class Queue:
+    """Rings, and counts the rings that nobody has heard yet. Raises QueueUnavailable."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    @_translated
+    def ring(self) -> None:
+        """Say that there is work."""
+        self._app.send_task(RENDER_TASK, queue=DOORBELL, ignore_result=True)
+
+    @_translated
+    def unheard(self) -> int:
+        """Count the messages that wait for a worker."""
+        with self._app.connection_for_read() as connection:
+            channel = connection.default_channel
+            return int(channel.queue_declare(DOORBELL).message_count)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._app.close()

@@ -1,0 +1,95 @@
+"""Submitting a job: resolve the spec, take its images in, save the record, ring. Saved before rung."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from uuid_utils import uuid7
+
+from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound, QueueUnavailable
+from service.job import Input, Job, JobState
+from service.log import log
+from service.plan import check_sizes
+from service.spec import ImageRef, RenderSpec
+from service.upload import upload
+
+if TYPE_CHECKING:
+    from service.stores.upload_store import Upload
+    from service.wiring import Services
+
+
+def submit(spec: RenderSpec, *, tenant: str, services: Services) -> Job:
+    """Accept a job, or say by field why not.
+
+    When this returns, the job is in the store and will be painted, whatever happens to this process.
+
+    Raises:
+        InvalidSpec: fields that can't be painted, images that are unknown or no pictures.
+        Unavailable: a store is out of reach; nothing was accepted.
+    """
+    spec, inputs = _pin_images(spec.resolve(), tenant=tenant, services=services)
+    check_sizes(spec.options, inputs)
+    job = Job(
+        tenant=tenant,
+        id=str(uuid7()),
+        state=JobState.QUEUED,
+        spec=spec,
+        inputs=inputs,
+        attempt=0,
+        attempts_max=spec.attempts_max,
+        fence=0,
+        version=1,
+        created_ms=0,
+    )
+    job = services.jobs.submit(job, on_disk=services.settings.durable_submit == "fsync")
+    log().info("job_queued", tenant=tenant, job_id=job.id, kind=spec.kind, priority=spec.priority)
+    try:
+        services.queue.ring()
+    except QueueUnavailable:
+        log().warning("ring_failed", job_id=job.id)  # harmless: the keeper rings for ready jobs
+    return job
+
+
+def _pin_images(
+    spec: RenderSpec, *, tenant: str, services: Services
+) -> tuple[RenderSpec, tuple[Input, ...]]:
+    """Turn every image of the spec into an upload, and note where its bytes lie."""
+    found: dict[str, Upload] = {}
+    problems: list[FieldProblem] = []
+    for pointer, ref in _image_refs(spec).items():
+        try:
+            found[pointer] = _uploaded(ref, tenant=tenant, services=services)
+        except NotFound as error:
+            problems.append(FieldProblem(f"{pointer}/upload_id", str(error)))
+        except InvalidImage as error:
+            problems.append(FieldProblem(f"{pointer}/data", str(error)))
+    if problems:
+        raise InvalidSpec(*problems)
+    pinned = spec.model_copy(
+        update={
+            "content": ImageRef(upload_id=found["/content"].id),
+            "styles": tuple(
+                style.model_copy(update={"image": ImageRef(upload_id=found[f"/styles/{n}/image"].id)})
+                for n, style in enumerate(spec.styles)
+            ),
+        }
+    )
+    return pinned, tuple(
+        Input(pointer, up.key, up.stored_sha256, up.width, up.height) for pointer, up in found.items()
+    )
+
+
+def _image_refs(spec: RenderSpec) -> dict[str, ImageRef]:
+    return {"/content": spec.content} | {f"/styles/{n}/image": s.image for n, s in enumerate(spec.styles)}
+
+
+def _uploaded(ref: ImageRef, *, tenant: str, services: Services) -> Upload:
+    if ref.upload_id is not None:
+        return services.uploads.get(tenant, ref.upload_id)
+    try:
+        data = base64.b64decode(ref.data or "", validate=True)
+    except binascii.Error:
+        raise InvalidImage("This is not base64.") from None
+    return upload(data, tenant=tenant, services=services)

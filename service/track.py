@@ -1,0 +1,71 @@
+"""Following a job: its record, its place in the queue, and where its result can be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from service.errors import NoResult
+from service.job import Job, JobState, OutputFile
+
+if TYPE_CHECKING:
+    from service.stores.job_store import Wait
+    from service.wiring import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An output and the presigned URL that serves it."""
+
+    file: OutputFile
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A job as it stands: what it waits for while it is queued, and its outputs with their URLs."""
+
+    job: Job
+    wait: Wait | None
+    outputs: tuple[Published, ...]
+
+
+def track(tenant: str, job_id: str, *, services: Services) -> Tracked:
+    """Look a job up.
+
+    Raises:
+        NotFound: the tenant has no such job.
+    """
+    job = services.jobs.get(tenant, job_id)
+    return describe(job, services=services)
+
+
+def describe(job: Job, *, services: Services) -> Tracked:
+    """Add to a job what its record does not hold."""
+    wait = services.jobs.wait(job) if job.state is JobState.QUEUED else None
+    return Tracked(job, wait, tuple(_published(job, file, services=services) for file in job.outputs))
+
+
+def result_url(tenant: str, job_id: str, *, services: Services) -> str:
+    """Give a short-lived URL of a job's result.
+
+    Raises:
+        NotFound: the tenant has no such job.
+        NoResult: it has none, or not yet.
+    """
+    job = services.jobs.get(tenant, job_id)
+    for file in job.outputs:
+        if file.name == "result":
+            return _published(job, file, services=services).url
+    raise NoResult(job_id=job_id, status=job.state, final=job.state.terminal)
+
+
+def _published(job: Job, file: OutputFile, *, services: Services) -> Published:
+    name = f"impasto-{job.id}-{file.key.rpartition('/')[2]}"
+    # Twice: an answer may be kept for one window and its URL must still work for another.
+    ttl_s = 2 * services.settings.presign_ttl_s
+    expires_at = datetime.now(UTC) + timedelta(seconds=ttl_s)
+    url = services.blobs.presign(file.key, filename=name, content_type=file.content_type, ttl_s=ttl_s)
+    return Published(file, url, expires_at)

@@ -1,0 +1,65 @@
+"""The one place that names concrete parts: settings in, open services out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from service.stores.blob_store import BlobStore
+from service.stores.connection import connect
+from service.stores.job_store import JobStore
+from service.stores.key_store import KeyStore
+from service.stores.presence import Presence
+from service.stores.queue import Queue, celery_app
+from service.stores.upload_store import UploadStore
+
+if TYPE_CHECKING:
+    import redis
+
+    from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The open parts of one process; a context manager that closes them."""
+
+    settings: Settings
+    jobs: JobStore
+    uploads: UploadStore
+    keys: KeyStore
+    presence: Presence
+    blobs: BlobStore
+    queue: Queue
+    _redis: redis.Redis
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.queue.close()
+        self.blobs.close()
+        self._redis.close()
+
+
+def open_services(settings: Settings) -> Services:
+    """Build the parts. Nothing is connected before it is used, so this does not fail where a server is away."""
+    client, prefix = connect(settings), settings.redis_prefix
+    return Services(
+        settings=settings,
+        jobs=JobStore(
+            client,
+            prefix=prefix,
+            lease_ttl_s=settings.lease_ttl_s,
+            tenant_running_max=settings.tenant_running_max,
+        ),
+        uploads=UploadStore(client, prefix=prefix),
+        keys=KeyStore(client, prefix=prefix),
+        presence=Presence(client, prefix=prefix),
+        blobs=BlobStore(settings),
+        queue=Queue(celery_app(settings)),
+        _redis=client,
+    )

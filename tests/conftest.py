@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis as redis_driver
+from pytest_socket import disable_socket, enable_socket
+
+from service.settings import Settings
+from service.wiring import Services, open_services
+from tests.images import photograph_bytes
+from tests.servers import Servers, running_servers
+
+# The documented list: what the job store keeps for ever, and what the broker does.
+ETERNAL = ("turns", "turn", "leases", "ready:", "running:", "job:", "key:", "keys", "_kombu.", "impasto.doorbell")
+
+
+@pytest.fixture(autouse=True)
+def _no_network_in_unit_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    unit = Path(__file__).parent / "unit"
+    if unit in request.path.parents:
+        disable_socket(allow_unix_socket=True)
+    yield
+    enable_socket()
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """A real Redis and a real S3, for the whole run."""
+    with running_servers(tmp_path_factory.mktemp("servers")) as servers:
+        yield servers
+
+
+@pytest.fixture
+def settings(servers: Servers) -> Settings:
+    """Settings of a world of its own: no test sees another's keys."""
+    return servers.settings.model_copy(update={"redis_prefix": f"t{uuid.uuid4().hex[:8]}:"})
+
+
+@pytest.fixture
+def services(settings: Settings) -> Iterator[Services]:
+    """Open services; afterwards no key may be without a TTL that the documented list does not name."""
+    with open_services(settings) as services:
+        yield services
+    leaked = list(_without_ttl(settings))
+    assert leaked == []
+
+
+def _without_ttl(settings: Settings) -> Iterator[str]:
+    client = redis_driver.Redis.from_url(settings.redis_url.get_secret_value(), decode_responses=True)
+    with client:
+        for key in client.scan_iter(settings.redis_prefix + "*"):
+            name = key.removeprefix(settings.redis_prefix)
+            if client.ttl(key) == -1 and not name.startswith(ETERNAL):
+                yield name
+            if name.startswith("job:") and client.hexists(key, "finished_ms") and client.ttl(key) == -1:
+                yield f"{name} (terminal)"
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A tenant that no other test uses; the bucket is shared."""
+    return f"tenant-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def photograph() -> bytes:
+    """A small PNG file."""
+    return photograph_bytes()

@@ -1,0 +1,113 @@
+"""The Celery application of a worker: one parent that never imports torch, one child that paints."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from celery import signals
+
+from service.errors import Unavailable
+from service.log import configure_logging, log
+from service.stores.presence import BEAT_S
+from service.stores.queue import celery_app
+from service.wiring import open_services
+from workers.tasks import open_once, register
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from service.settings import Settings
+
+_PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal that a process gets when its parent dies."""
+
+
+def make_celery(settings: Settings) -> Celery:
+    """Build a worker's application.
+
+    The pool is prefork with one child, which keeps its network from job to job; a device has one worker.
+    """
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    app = celery_app(settings)
+    app.conf.update(
+        worker_pool="prefork",
+        worker_concurrency=1,
+        worker_max_tasks_per_child=None,
+        worker_proc_alive_timeout=120.0,  # seconds: importing torch from a cold disk takes many
+        worker_cancel_long_running_tasks_on_connection_loss=False,  # the lease decides that
+    )
+    register(app, settings, worker=name)
+    _follow_signals(settings, name=name)
+    return app
+
+
+def run_worker(settings: Settings) -> int:
+    """Work until SIGTERM, which lets the running job end first. Returns the exit code."""
+    app = make_celery(settings)
+    worker = app.Worker(
+        hostname=f"impasto@{socket.gethostname()}-{os.getpid()}",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+        loglevel="WARNING",
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _follow_signals(settings: Settings, *, name: str) -> None:
+    parent, leaving = os.getpid(), threading.Event()
+
+    @signals.setup_logging.connect(weak=False)
+    def _log(**_: object) -> None:
+        configure_logging(settings)
+
+    @signals.worker_process_init.connect(weak=False)
+    def _in_child(**_: object) -> None:
+        _die_with(parent)
+        _warm_up(settings)
+
+    @signals.worker_ready.connect(weak=False)
+    def _ready(**_: object) -> None:
+        log().info("worker_ready", worker=name)
+        threading.Thread(target=_say_present, args=(settings, name, leaving), daemon=True).start()
+
+    @signals.worker_shutting_down.connect(weak=False)
+    def _leaving(**_: object) -> None:
+        leaving.set()
+
+
+def _die_with(parent: int) -> None:
+    """Let this child be killed when its parent is: it must not stay on the device alone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we asked
+        os._exit(1)
+
+
+def _warm_up(settings: Settings) -> None:
+    """Import the painter and open the connections before the first job waits for them."""
+    from workers.painter.device import use_threads  # noqa: PLC0415 - the parent must never import torch
+
+    use_threads(settings.torch_threads)
+    open_once(settings)
+
+
+def _say_present(settings: Settings, name: str, leaving: threading.Event) -> None:
+    with open_services(settings) as services:
+        while True:
+            try:
+                services.presence.beat("worker", name)
+                if leaving.wait(BEAT_S):
+                    services.presence.leave("worker", name)
+                    return
+            except Unavailable:
+                if leaving.wait(BEAT_S):
+                    return
