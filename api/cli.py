@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.client import Client
+from api.watch import watch
+from service.embedded.running import read_running
 from service.errors import SetupError
 from service.log import configure_logging
 from service.settings import read_settings
 from service.terminal import (
+    DATA,
     MANAGE,
     PAINT,
     RUN,
@@ -28,16 +29,14 @@ from service.terminal import (
     Seed,
     Size,
     StyleWeight,
-    loss_text,
     output_format,
     paint_options,
-    paint_progress,
     print_json,
 )
 from service.wiring import open_services
 
 if TYPE_CHECKING:
-    from api.wire import JobOut
+    from pathlib import Path
 
 Url = Annotated[str | None, typer.Option(envvar="IMPASTO_URL", help="Where the service is.")]
 Key = Annotated[str | None, typer.Option(envvar="IMPASTO_KEY", help="Your API key.")]
@@ -90,7 +89,7 @@ def submit(
     option: MoreOptions = None,
     url: Url = None,
     key: Key = None,
-    data: DataFolder = Path(".impasto"),
+    data: DataFolder = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Send a job to a running service, follow it, and save the picture.
@@ -114,10 +113,11 @@ def submit(
 
 
 def demo(
-    data: DataFolder = Path(".impasto/demo"),
+    data: DataFolder = DATA / "demo",
     preset: Preset = "standard",
     size: Size = None,
     iterations: Iterations = None,
+    canvas: Annotated[int, typer.Option(help="Seed of the painting that is made.")] = 1,
 ) -> None:
     """Start a stack of its own, paint one real job with inputs made here, and leave the pictures.
 
@@ -125,29 +125,13 @@ def demo(
     """
     from api.demo.story import tell  # noqa: PLC0415 - draws with scikit-learn and matplotlib
 
-    tell(data, preset=preset, options=paint_options((), size=size, iterations=iterations))
-
-
-def watch(client: Client, job: JobOut, *, quiet: bool = False) -> JobOut:
-    """Follow a job under a progress bar, until it is terminal."""
-    with paint_progress(quiet=quiet) as progress:
-        bar = progress.add_task("queued", total=1.0, loss="")
-        for job in client.follow(job.id):  # noqa: B020 - each answer replaces the one before
-            seen = job.progress or {}
-            shown = {"loss": loss_text(seen["loss"])} if seen.get("loss") else {}
-            progress.update(
-                bar, description=seen.get("phase") or job.status, completed=seen.get("fraction", 0.0), **shown
-            )
-        progress.update(bar, description=job.status)
-    return job
+    tell(data, preset=preset, options=paint_options((), size=size, iterations=iterations), seed=canvas)
 
 
 def _running(data: Path) -> tuple[str, str]:
-    file = data / "stack.json"
-    try:
-        stack = json.loads(file.read_text())
-    except FileNotFoundError:
+    stack = read_running(data)
+    if stack is None:
         raise SetupError(
             f"No stack runs on {data}. Start one with `impasto up --data {data}`, or give --url and --key."
-        ) from None
-    return stack["url"], stack["key"]
+        )
+    return stack.url, stack.key

@@ -56,7 +56,9 @@ class Client:
 
     def __init__(self, url: str, key: str, *, timeout_s: float = 60.0) -> None:
         self._http = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=httpx.Timeout(timeout_s, connect=5.0)
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=httpx.Timeout(timeout_s, connect=5.0),
         )
 
     def __enter__(self) -> Self:
@@ -119,7 +121,9 @@ class Client:
         try:
             answer = self._http.send(request)
         except httpx.TransportError as error:
-            raise Unreachable(f"{request.url.scheme}://{request.url.netloc.decode()}: {type(error).__name__}") from error
+            raise Unreachable(
+                f"{request.url.scheme}://{request.url.netloc.decode()}: {type(error).__name__}"
+            ) from error
         if answer.is_success:
             return answer
         if answer.headers.get("content-type", "").startswith("application/problem+json"):

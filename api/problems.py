@@ -56,7 +56,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-def problem(
+def problem(  # noqa: PLR0913 - the members of RFC 9457
     request: Request,
     *,
     status: HTTPStatus,
@@ -114,9 +114,7 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
         return await _ours(request, error.__cause__)
     status = HTTPStatus(error.status_code)
     code = _FRAMEWORK_CODES.get(status, f"http_{status.value}")
-    return problem(
-        request, status=status, code=code, title=status.phrase, detail=error.detail, headers=error.headers
-    )
+    return problem(request, status=status, code=code, title=status.phrase, detail=error.detail, headers=error.headers)
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

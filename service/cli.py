@@ -17,7 +17,7 @@ from service.keep import keep
 from service.keys import SCOPES, create_key, revoke_key
 from service.log import configure_logging
 from service.settings import read_settings
-from service.terminal import MANAGE, RUN, AsJson, print_json, show_error
+from service.terminal import DATA, MANAGE, RUN, AsJson, DataFolder, print_json, show_error
 from service.wiring import open_services
 
 
@@ -62,6 +62,26 @@ def commands(app: typer.Typer) -> None:
     app.add_typer(_keys(), name="keys", rich_help_panel=MANAGE)
 
 
+def up(
+    data: DataFolder = DATA,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The API's port; 0 takes a free one.")] = 8000,
+) -> None:
+    """Run the whole service on this machine: Redis, S3, API, worker and keeper, until Ctrl-C.
+
+    Example: impasto up --data .impasto --port 8000
+    """
+    from service.embedded.stack import run_stack  # noqa: PLC0415 - needs the extra `embedded`
+
+    raise typer.Exit(run_stack(data, port))
+
+
+def down(data: DataFolder = DATA) -> None:
+    """Stop what `impasto up` runs on a folder, and wait until it has stopped."""
+    from service.embedded.running import stop_running  # noqa: PLC0415 - as above
+
+    typer.echo(f"Stopped the stack on {data}." if stop_running(data) else f"No stack runs on {data}.")
+
+
 def keeper() -> None:
     """Keep: requeue the jobs of silent workers, ring for ready jobs. Any number may run."""
     settings = read_settings()
@@ -75,7 +95,8 @@ def keeper() -> None:
 
 def _keys() -> typer.Typer:
     keys = typer.Typer(
-        help="Make, list and revoke API keys, in the Redis that IMPASTO_REDIS_URL names.", no_args_is_help=True
+        help="Make, list and revoke API keys, in the Redis that IMPASTO_REDIS_URL names.",
+        no_args_is_help=True,
     )
     keys.command("create")(_create)
     keys.command("list")(_list)
@@ -94,9 +115,7 @@ def _create(
     Example: impasto keys create shop --tenant acme --scope jobs:read --scope jobs:write
     """
     with open_services(read_settings()) as services:
-        key = create_key(
-            services.keys, tenant=tenant, name=name, scopes=scope or ("jobs:read", "jobs:write")
-        )
+        key = create_key(services.keys, tenant=tenant, name=name, scopes=scope or ("jobs:read", "jobs:write"))
     if as_json:
         print_json({"key": key, "tenant": tenant, "name": name})
     else:

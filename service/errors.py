@@ -45,7 +45,7 @@ class ImpastoError(Exception):
     retryable: ClassVar[bool] = False
 
 
-class Refused(ImpastoError):  # noqa: N818 - reads as what happened, as do all names in this tree
+class Refused(ImpastoError):
     """Raised when the caller asked for something that can't be done as asked."""
 
 
@@ -127,7 +127,7 @@ class NoResult(Refused):
         super().__init__(f"Job {job_id} is {status}: {hint}.")
 
 
-class Unavailable(ImpastoError):  # noqa: N818
+class Unavailable(ImpastoError):
     """Raised when a part of ours is out of reach."""
 
     code = "unavailable"

@@ -5,13 +5,15 @@ The moves are carried out atomically by the scripts in `service/stores/`, which 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TYPE_CHECKING
 
-from service.errors import ImpastoError
-from service.spec import RenderSpec
+
+if TYPE_CHECKING:
+    from service.errors import ImpastoError
+    from service.spec import RenderSpec
+    from collections.abc import Mapping
 
 
 class JobState(StrEnum):

@@ -25,9 +25,7 @@ TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """Tenants stand in Redis keys and S3 prefixes, so their names can't hold a separator."""
 
 
-def create_key(
-    keys: KeyStore, *, tenant: str, name: str, scopes: Iterable[str] = ("jobs:read", "jobs:write")
-) -> str:
+def create_key(keys: KeyStore, *, tenant: str, name: str, scopes: Iterable[str] = ("jobs:read", "jobs:write")) -> str:
     """Make a key and return it; it can't be shown again.
 
     Raises:

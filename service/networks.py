@@ -6,9 +6,12 @@ configurations D (VGG-16) and E (VGG-19), convolutions of 3 × 3 with padding 1,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)

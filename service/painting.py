@@ -5,14 +5,16 @@ Plain values that both sides know, so that `service` can follow a painting witho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.spec import RenderSpec
+
+if TYPE_CHECKING:
+    from service.spec import RenderSpec
+    from collections.abc import Callable, Generator, Mapping
 
 Pixels = NDArray[np.uint8]
 """An sRGB picture, `(H, W, 3)` uint8."""

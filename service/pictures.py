@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image, ImageCms
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from service.painting import Pixels
     from service.spec import Output
 
@@ -41,11 +43,11 @@ def encode_result(pixels: Pixels, output: Output) -> bytes:
 
     JPEG is written without chroma subsampling, for brush strokes are made of colour edges.
     """
-    options: dict[str, Any] = {
+    options: Mapping[str, dict[str, Any]] = {
         "png": {"compress_level": 6},
         "jpeg": {"quality": output.quality, "subsampling": "4:4:4", "optimize": True},
         "webp": {"quality": output.quality, "method": 4},
-    }[output.format]
+    }
     file = BytesIO()
-    Image.fromarray(pixels).save(file, output.format.upper(), icc_profile=srgb_profile(), **options)
+    Image.fromarray(pixels).save(file, output.format.upper(), icc_profile=srgb_profile(), **options[output.format])
     return file.getvalue()

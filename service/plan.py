@@ -38,7 +38,7 @@ def check_sizes(options: PaintOptions, inputs: Iterable[Input]) -> None:
             raise InvalidSpec(
                 FieldProblem(
                     "/options/size",
-                    f"at {options.size} the image at {image.pointer} ({image.width} × {image.height}) is {short} pixels "
-                    f"on its shorter side; {deepest.name} needs {deepest.stride}: take a size of at least {least}",
+                    f"at {options.size} the image at {image.pointer} ({image.width} × {image.height}) has {short} pixels"
+                    f" on its shorter side; {deepest.name} needs {deepest.stride}: take a size of at least {least}",
                 )
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,6 +27,7 @@ from service.painting import Images, Losses, Paint, Painting, Step
 from service.pictures import CONTENT_TYPES, SUFFIXES, decode_stored, encode_result
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from collections.abc import Mapping
 
     from service.wiring import Services
@@ -48,8 +48,10 @@ class Lease(Protocol):
 
 
 class Hold(Protocol):
-    """Keeps a claimed job's lease alive while the context is open; `asked` is when the claim was asked for,
-    in seconds of the monotonic clock."""
+    """Keeps a claimed job's lease alive while the context is open.
+
+    `asked` is when the claim was asked for, in seconds of the monotonic clock: the lease can't be older.
+    """
 
     def __call__(self, job: Job, *, asked: float) -> AbstractContextManager[Lease]:
         """Start the heartbeat."""
@@ -69,7 +71,10 @@ def render_next(*, services: Services, paint: Paint, hold: Hold, worker: str) ->
     job = services.jobs.claim(worker)
     if job is None:
         return None
-    with bound_contextvars(tenant=job.tenant, job_id=job.id, attempt=job.attempt), hold(job, asked=asked) as lease:
+    with (
+        bound_contextvars(tenant=job.tenant, job_id=job.id, attempt=job.attempt),
+        hold(job, asked=asked) as lease,
+    ):
         log().info("job_started", worker=worker, waited_s=_waited_s(job))
         try:
             outputs, report = _attempt(job, lease=lease, services=services, paint=paint)
@@ -88,9 +93,7 @@ def render_next(*, services: Services, paint: Paint, hold: Hold, worker: str) ->
     return job
 
 
-def _attempt(
-    job: Job, *, lease: Lease, services: Services, paint: Paint
-) -> tuple[list[OutputFile], dict[str, Any]]:
+def _attempt(job: Job, *, lease: Lease, services: Services, paint: Paint) -> tuple[list[OutputFile], dict[str, Any]]:
     started = time.monotonic()
     lease.note({"fraction": 0.0, "phase": "fetch"})
     images = _fetch(job, services=services)

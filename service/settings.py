@@ -1,4 +1,7 @@
-"""Every setting once, with its unit and default. Read from `IMPASTO_…` variables; nothing else reads the environment.
+"""Every setting once, with its unit and default, read from `IMPASTO_…` variables.
+
+Nothing else reads the environment, but for the folder of the weights (`IMPASTO_WEIGHTS_DIR`, in
+`workers/painter/weights.py`), which is needed without a service too.
 
 Development is the default and works with nothing set beside the addresses that `impasto up` gives. Production
 (`IMPASTO_ENVIRONMENT=production`) refuses whatever is only safe on one's own machine.

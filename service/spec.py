@@ -6,16 +6,25 @@ stored, painted and echoed says every number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_serializer, model_validator
-
-from pydantic_core import ErrorDetails
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from service.errors import FieldProblem, InvalidSpec
 from service.networks import NETWORKS
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+    from collections.abc import Iterable, Mapping
 
 MAX_STYLES = 1
 MAX_LABELS = 16
@@ -69,7 +78,11 @@ class ImageRef(Frozen):
     """Where an image comes from: exactly one of the ways."""
 
     upload_id: str | None = Field(
-        None, min_length=1, max_length=64, pattern=r"^[0-9a-f-]+$", description="An image from `POST /v1/uploads`."
+        None,
+        min_length=1,
+        max_length=64,
+        pattern=r"^[0-9a-f-]+$",
+        description="An image from `POST /v1/uploads`.",
     )
     data: str | None = Field(None, min_length=1, repr=False, description="The file's bytes within the request, base64.")
 
@@ -112,9 +125,7 @@ class RenderSpec(Frozen):
         default_factory=dict, max_length=MAX_LABELS
     )
     attempts_max: int = Field(3, ge=1, le=10)
-    retention_s: int = Field(
-        604_800, ge=60, le=2_592_000, description="Seconds that a finished job is kept; 7 days."
-    )
+    retention_s: int = Field(604_800, ge=60, le=2_592_000, description="Seconds that a finished job is kept; 7 days.")
 
     def resolve(self) -> Self:
         """Fill in preset and defaults, and check what only the whole can tell.
@@ -179,13 +190,21 @@ def _defaults(options: PaintOptions) -> dict[str, Any]:
 def _problems(options: PaintOptions) -> list[FieldProblem]:
     known = NETWORKS[options.network].layers
     problems = [
-        FieldProblem(f"/options/{field}/{layer}", f"{options.network} has no layer {layer!r}; it has {', '.join(known)}")
-        for field, layers in (("content_layers", options.content_layers), ("style_layers", options.style_layers))
+        FieldProblem(
+            f"/options/{field}/{layer}",
+            f"{options.network} has no layer {layer!r}; it has {', '.join(known)}",
+        )
+        for field, layers in (
+            ("content_layers", options.content_layers),
+            ("style_layers", options.style_layers),
+        )
         for layer in layers or ()
         if layer not in known
     ]
     if options.content_weight == 0 and options.style_weight == 0:
-        problems.append(FieldProblem("/options/style_weight", "content_weight and style_weight are both 0: nothing to paint"))
+        problems.append(
+            FieldProblem("/options/style_weight", "content_weight and style_weight are both 0: nothing to paint")
+        )
     return problems
 
 

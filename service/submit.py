@@ -52,9 +52,7 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services) -> Job:
     return job
 
 
-def _pin_images(
-    spec: RenderSpec, *, tenant: str, services: Services
-) -> tuple[RenderSpec, tuple[Input, ...]]:
+def _pin_images(spec: RenderSpec, *, tenant: str, services: Services) -> tuple[RenderSpec, tuple[Input, ...]]:
     """Turn every image of the spec into an upload, and note where its bytes lie."""
     found: dict[str, Upload] = {}
     problems: list[FieldProblem] = []
@@ -76,9 +74,7 @@ def _pin_images(
             ),
         }
     )
-    return pinned, tuple(
-        Input(pointer, up.key, up.stored_sha256, up.width, up.height) for pointer, up in found.items()
-    )
+    return pinned, tuple(Input(pointer, up.key, up.stored_sha256, up.width, up.height) for pointer, up in found.items())
 
 
 def _image_refs(spec: RenderSpec) -> dict[str, ImageRef]:

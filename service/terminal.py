@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from service.errors import FieldProblem, ImpastoError, InvalidSpec, Unavailable
 
@@ -23,6 +30,7 @@ PAINT, RUN, MANAGE = "Paint", "Run the service", "Manage"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")]
 DataFolder = Annotated[Path, typer.Option("--data", help="The folder that holds everything a stack keeps.")]
+DATA = Path(".impasto")
 Photo = Annotated[Path, typer.Argument(help="The photograph.", exists=True, dir_okay=False)]
 Painting = Annotated[Path, typer.Argument(help="The painting.", exists=True, dir_okay=False)]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Where the picture goes: .png, .jpg or .webp.")]

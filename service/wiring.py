@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from service.stores.blob_store import BlobStore
-from service.stores.connection import connect
+from service.stores.connection import RedisClient, connect
 from service.stores.job_store import JobStore
 from service.stores.key_store import KeyStore
 from service.stores.presence import Presence
@@ -14,8 +14,6 @@ from service.stores.queue import Queue, celery_app
 from service.stores.upload_store import UploadStore
 
 if TYPE_CHECKING:
-    import redis
-
     from service.settings import Settings
 
 
@@ -30,7 +28,7 @@ class Services:
     presence: Presence
     blobs: BlobStore
     queue: Queue
-    _redis: redis.Redis
+    _redis: RedisClient
 
     def __enter__(self) -> Self:
         return self

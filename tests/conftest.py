@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,18 @@ from tests.images import photograph_bytes
 from tests.servers import Servers, running_servers
 
 # The documented list: what the job store keeps for ever, and what the broker does.
-ETERNAL = ("turns", "turn", "leases", "ready:", "running:", "job:", "key:", "keys", "_kombu.", "impasto.doorbell")
+ETERNAL = (
+    "turns",
+    "turn",
+    "leases",
+    "ready:",
+    "running:",
+    "job:",
+    "key:",
+    "keys",
+    "_kombu.",
+    "impasto.doorbell",
+)
 
 
 @pytest.fixture(autouse=True)

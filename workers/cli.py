@@ -41,8 +41,8 @@ from workers.weights_cli import weights_app
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from service.painting import Pixels
     from service.painting import Painting as Painted
+    from service.painting import Pixels
 
 
 def commands(app: typer.Typer) -> None:
@@ -124,5 +124,6 @@ def _paint(spec: RenderSpec, images: Images, *, quiet: bool) -> Painted:
             except StopIteration as end:
                 painted: Painted = end.value
                 return painted
-            shown = {"loss": loss_text(asdict(step.losses))} if step.losses else {}
-            progress.update(bar, completed=step.iteration, **shown)
+            progress.update(bar, completed=step.iteration)
+            if step.losses:
+                progress.update(bar, loss=loss_text(asdict(step.losses)))

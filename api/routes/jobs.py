@@ -101,7 +101,9 @@ def _parsed(text: str | bytes, *, pointer: str) -> Any:
 
 async def _from_form(form: FormData) -> Any:
     """Write a form as the JSON spec that it stands for, its files as inline images."""
-    unknown = [FieldProblem(f"/{name}", "there is no such part") for name in form if name not in {"content", "style", "spec"}]
+    unknown = [
+        FieldProblem(f"/{name}", "there is no such part") for name in form if name not in {"content", "style", "spec"}
+    ]
     if unknown:
         raise InvalidSpec(*unknown)
     text = form.get("spec", "{}")

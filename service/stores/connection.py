@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import wraps
 from importlib.resources import files
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
@@ -14,15 +13,19 @@ from redis.retry import Retry
 from service.errors import JobStoreUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from redis.commands.core import Script
 
     from service.settings import Settings
+
+RedisClient = Any
+"""A redis.Redis that decodes to str. The driver's own annotations allow bytes, str, sync and async all at once."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def connect(settings: Settings) -> redis.Redis:
+def connect(settings: Settings) -> RedisClient:
     """Make a client; it connects when it is first used. Answers are decoded to str."""
     return redis.Redis.from_url(
         settings.redis_url.get_secret_value(),
@@ -49,8 +52,9 @@ def translated(call: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
-def script(client: redis.Redis, name: str) -> Script:
+def script(client: RedisClient, name: str) -> Script:
     """Load `<name>.lua` from beside this file, under the prelude that all scripts share."""
     here = files(__package__)
     source = (here / "prelude.lua").read_text() + (here / f"{name}.lua").read_text()
-    return client.register_script(source)
+    registered: Script = client.register_script(source)
+    return registered

@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Any
 from service.errors import JobStoreUnavailable, NotFound
 from service.job import PRIORITY_HEAD_START_MS, Failure, Input, Job, JobState, Move, OutputFile
 from service.spec import RenderSpec
-from service.stores.connection import script, translated
+from service.stores.connection import RedisClient, script, translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import redis
 
 
 DISK_WAIT_MS = 2_000
@@ -46,7 +44,7 @@ class JobStore:
     Every method raises JobStoreUnavailable when Redis is out of reach.
     """
 
-    def __init__(self, client: redis.Redis, *, prefix: str, lease_ttl_s: float, tenant_running_max: int) -> None:
+    def __init__(self, client: RedisClient, *, prefix: str, lease_ttl_s: float, tenant_running_max: int) -> None:
         self._redis = client
         self._prefix = prefix
         self._ttl_ms = round(lease_ttl_s * 1000)
@@ -83,15 +81,15 @@ class JobStore:
         )
         with self._redis.pipeline(transaction=False) as pipe:  # one connection, for WAITAOF counts its writes
             self._submit(
-            keys=[
-                self._key("job", job.tenant, job.id),
-                self._key("ready", job.tenant),
-                self._key("turns"),
-                self._key("turn"),
-            ],
-            args=[job.tenant, job.id, PRIORITY_HEAD_START_MS[job.spec.priority], *fields],
-            client=pipe,
-        )
+                keys=[
+                    self._key("job", job.tenant, job.id),
+                    self._key("ready", job.tenant),
+                    self._key("turns"),
+                    self._key("turn"),
+                ],
+                args=[job.tenant, job.id, PRIORITY_HEAD_START_MS[job.spec.priority], *fields],
+                client=pipe,
+            )
             if on_disk:
                 pipe.execute_command("WAITAOF", 1, 0, DISK_WAIT_MS)
             created, *synced = pipe.execute()
@@ -115,7 +113,12 @@ class JobStore:
     def claim(self, owner: str) -> Job | None:
         """Take the next ready job, with one attempt charged and a new fence; None when nothing is ready."""
         answer = self._claim(
-            keys=[self._key("turns"), self._key("turn"), self._key("leases"), self._key("claim", uuid.uuid4().hex)],
+            keys=[
+                self._key("turns"),
+                self._key("turn"),
+                self._key("leases"),
+                self._key("claim", uuid.uuid4().hex),
+            ],
             args=[self._prefix, owner, self._ttl_ms, self._cap, Move.CLAIM.before, Move.CLAIM.after],
         )
         if not answer:

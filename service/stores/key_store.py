@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from service.stores.connection import translated
-
-if TYPE_CHECKING:
-    import redis
+from service.stores.connection import RedisClient, translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +22,7 @@ class KeyRecord:
 class KeyStore:
     """Keys: `key:<id>` hash and `keys` set of ids, both without a TTL. Raises JobStoreUnavailable."""
 
-    def __init__(self, client: redis.Redis, *, prefix: str) -> None:
+    def __init__(self, client: RedisClient, *, prefix: str) -> None:
         self._redis = client
         self._prefix = prefix
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from service.stores.connection import translated
-
-if TYPE_CHECKING:
-    import redis
+from service.stores.connection import RedisClient, translated
 
 Role = Literal["worker", "keeper"]
 BEAT_S = 2.0
@@ -18,7 +15,7 @@ SILENT_S = 3 * BEAT_S
 class Presence:
     """Keys: `present:<role>` zset, name -> last beat in ms, TTL SILENT_S. Raises JobStoreUnavailable."""
 
-    def __init__(self, client: redis.Redis, *, prefix: str) -> None:
+    def __init__(self, client: RedisClient, *, prefix: str) -> None:
         self._redis = client
         self._prefix = prefix
 
@@ -27,7 +24,7 @@ class Presence:
 
     def _now_ms(self) -> int:
         seconds, microseconds = self._redis.time()
-        return seconds * 1000 + microseconds // 1000
+        return int(seconds) * 1000 + int(microseconds) // 1000
 
     @translated
     def beat(self, role: Role, name: str) -> None:

@@ -6,7 +6,7 @@ The task is known by its name alone, so that whoever rings need not import the w
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -54,6 +54,9 @@ def celery_app(settings: Settings) -> Celery:
             "socket_connect_timeout": 2.0,
             "socket_keepalive": True,
             "health_check_interval": 15,
+            "max_retries": 2,  # of one ring: whoever rings does not wait, for the keeper rings again
+            "interval_start": 0.0,
+            "interval_step": 0.1,
         },
         task_default_queue=DOORBELL,
         task_acks_late=False,
@@ -86,7 +89,7 @@ class Queue:
     def unheard(self) -> int:
         """Count the messages that wait for a worker."""
         with self._app.connection_for_read() as connection:
-            channel = connection.default_channel
+            channel: Any = connection.default_channel  # the stubs know only its base class
             return int(channel.queue_declare(DOORBELL).message_count)
 
     def close(self) -> None:

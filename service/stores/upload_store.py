@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from service.errors import NotFound
-from service.stores.connection import translated
-
-if TYPE_CHECKING:
-    import redis
+from service.stores.connection import RedisClient, translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,7 @@ class Upload:
 class UploadStore:
     """Keys: `upload:<tenant>:<id>` hash, with the TTL of an upload. Raises JobStoreUnavailable."""
 
-    def __init__(self, client: redis.Redis, *, prefix: str) -> None:
+    def __init__(self, client: RedisClient, *, prefix: str) -> None:
         self._redis = client
         self._prefix = prefix
 

@@ -204,9 +204,7 @@ def test_a_body_of_another_type_is_refused(client: httpx.Client) -> None:
     assert_problem(answer, 415, "unsupported_media_type")
 
 
-def test_a_job_is_accepted_while_the_bell_can_not_be_rung(
-    services: Services, settings: Settings, key: str
-) -> None:
+def test_a_job_is_accepted_while_the_bell_can_not_be_rung(services: Services, settings: Settings, key: str) -> None:
     # The broker's key holds another type, so that every ring fails while the store works.
     services.jobs._redis.set(f"{settings.redis_prefix}impasto.doorbell", "no list", ex=60)
     with served(settings, key=key) as client:
@@ -279,7 +277,11 @@ def test_another_tenants_job_is_not_found_and_its_upload_can_not_be_used(
     job, upload = posted(client).json()["id"], uploaded(client, photograph)
     stranger = {"Authorization": "Bearer " + create_key(services.keys, tenant="stranger", name="s")}
     assert_problem(client.get(f"/v1/jobs/{job}", headers=stranger), 404, "not_found")
-    spec = {"kind": "transfer", "content": {"upload_id": upload}, "styles": [{"image": {"upload_id": upload}}]}
+    spec = {
+        "kind": "transfer",
+        "content": {"upload_id": upload},
+        "styles": [{"image": {"upload_id": upload}}],
+    }
     answer = client.post("/v1/jobs", json=spec, headers=stranger)
     assert_problem(answer, 422, "invalid_spec", "/content/upload_id", "/styles/0/image/upload_id")
 
@@ -293,7 +295,10 @@ def test_another_tenants_job_is_not_found_and_its_upload_can_not_be_used(
 def test_without_a_known_key_nothing_is_answered(client: httpx.Client, header: str | None) -> None:
     client.headers.pop("Authorization")
     headers = {"Authorization": header} if header else {}
-    for answer in (client.get("/v1/jobs/x", headers=headers), client.post("/v1/jobs", json={}, headers=headers)):
+    for answer in (
+        client.get("/v1/jobs/x", headers=headers),
+        client.post("/v1/jobs", json={}, headers=headers),
+    ):
         assert_problem(answer, 401, "unauthorized")
         assert answer.headers["www-authenticate"] == 'Bearer realm="impasto"'
 

@@ -237,7 +237,7 @@ def test_a_running_job_waits_for_nothing(jobs: JobStore, tenant: str) -> None:
 
 def test_redis_out_of_reach_is_said_in_our_own_words() -> None:
     with (
-        open_services(Settings(redis_url="redis://127.0.0.1:1/0")) as services,  # type: ignore[arg-type]  # parsed
+        open_services(Settings(redis_url="redis://127.0.0.1:1/0")) as services,
         pytest.raises(JobStoreUnavailable),
     ):
         services.jobs.get("t", "x")

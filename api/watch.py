@@ -1,0 +1,42 @@
+"""Following a job on a terminal: a bar that moves, with the loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from service.terminal import loss_text, paint_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from api.client import Client
+    from api.wire import JobOut
+
+
+def watch(
+    client: Client, job: JobOut, *, quiet: bool = False, seen: Callable[[JobOut], None] = lambda _: None
+) -> JobOut:
+    """Show a job's progress until it is terminal, and hand each answer to `seen`.
+
+    Raises:
+        ApiProblem, Unreachable: as the client does.
+    """
+    attempt = job.attempt
+    with paint_progress(quiet=quiet) as progress:
+        bar = progress.add_task(job.status, total=1.0, loss="")
+        for latest in client.follow(job.id):
+            job = latest
+            seen(job)
+            if job.attempt > max(attempt, 1):
+                progress.console.print(
+                    f"[yellow]Attempt {job.attempt} of {job.attempts_max}[/]: the one before lost its worker"
+                )
+            attempt = job.attempt
+            at = job.progress or {}
+            progress.update(
+                bar,
+                description=at.get("phase") or job.status,
+                completed=1.0 if job.terminal else at.get("fraction", 0.0),
+                loss=loss_text(at.get("loss")),
+            )
+    return job
