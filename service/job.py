@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Any, NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from service.errors import RenderError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from service.errors import ImpastoError
     from service.spec import RenderSpec
-    from collections.abc import Mapping
 
 
 class JobState(StrEnum):
@@ -99,8 +101,9 @@ class Failure:
 
     @classmethod
     def of(cls, error: ImpastoError, *, attempt: int) -> Failure:
-        """Describe an error of the tree."""
-        return cls(error.code, error.title, str(error), error.retryable, attempt)
+        """Describe an error of the tree; what only an operator may read, such as a path, stays in the log."""
+        detail = str(error) if isinstance(error, RenderError) else f"{error.title}."
+        return cls(error.code, error.title, detail, error.retryable, attempt)
 
 
 @dataclass(frozen=True, slots=True)

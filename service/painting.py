@@ -6,15 +6,15 @@ Plain values that both sides know, so that `service` can follow a painting witho
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-
 if TYPE_CHECKING:
-    from service.spec import RenderSpec
     from collections.abc import Callable, Generator, Mapping
+
+    from service.spec import RenderSpec
 
 Pixels = NDArray[np.uint8]
 """An sRGB picture, `(H, W, 3)` uint8."""

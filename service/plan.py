@@ -34,11 +34,12 @@ def check_sizes(options: PaintOptions, inputs: Iterable[Input]) -> None:
     for image in inputs:
         short = min(scaled(image.width, image.height, options.size))
         if short < deepest.stride:
+            shape = f"{image.width} × {image.height}"
             least = -(-deepest.stride * max(image.width, image.height) // min(image.width, image.height))
             raise InvalidSpec(
                 FieldProblem(
                     "/options/size",
-                    f"at {options.size} the image at {image.pointer} ({image.width} × {image.height}) has {short} pixels"
+                    f"at {options.size} the image at {image.pointer} ({shape}) has {short} pixels"
                     f" on its shorter side; {deepest.name} needs {deepest.stride}: take a size of at least {least}",
                 )
             )

@@ -27,8 +27,8 @@ from service.painting import Images, Losses, Paint, Painting, Step
 from service.pictures import CONTENT_TYPES, SUFFIXES, decode_stored, encode_result
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from service.wiring import Services
 

@@ -7,7 +7,7 @@ stored, painted and echoed says every number.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self, TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -23,8 +23,9 @@ from service.errors import FieldProblem, InvalidSpec
 from service.networks import NETWORKS
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
     from collections.abc import Iterable, Mapping
+
+    from pydantic_core import ErrorDetails
 
 MAX_STYLES = 1
 MAX_LABELS = 16

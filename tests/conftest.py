@@ -19,7 +19,7 @@ ETERNAL = (
     "turn",
     "leases",
     "ready:",
-    "running:",
+    "active:",
     "job:",
     "key:",
     "keys",

@@ -36,6 +36,7 @@ from service.terminal import (
     paint_progress,
     print_json,
 )
+from workers.painter.weights import require
 from workers.weights_cli import weights_app
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def worker() -> None:
     """Paint jobs: one process that holds a device. SIGTERM lets the running job end first."""
     from workers.app import run_worker  # noqa: PLC0415 - Celery is not needed to render a picture
 
+    require("vgg16")
     settings = read_settings()
     configure_logging(settings)
     raise typer.Exit(run_worker(settings))

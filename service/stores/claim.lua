@@ -6,7 +6,7 @@
 --       2 turn     string  impasto:turn
 --       3 leases   zset    impasto:leases              tenant:id -> lease_until in ms
 --       4 asked    hash    impasto:claim:<token>       tenant and id given to this very call; TTL of the lease
--- Also, by tenant: ready (zset), running (set of ids), record (hash); see submit.lua.
+-- Also, by tenant: ready (zset), active (set of ids), record (hash); see submit.lua.
 -- ARGV  1 prefix   2 owner   3 lease TTL in ms   4 cap   5 state before   6 state after
 -- A call that is sent again because its answer was lost gets the same job again.
 -- Returns {tenant, id, the record's fields and values}, or false when nothing is ready.
@@ -20,8 +20,8 @@ local given = redis.call('HMGET', KEYS[4], 'tenant', 'id')
 if given[1] then return answer(given[1], given[2]) end
 
 for _, tenant in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  local ready, running = prefix .. 'ready:' .. tenant, prefix .. 'running:' .. tenant
-  if redis.call('SCARD', running) < cap then
+  local ready, active = prefix .. 'ready:' .. tenant, prefix .. 'active:' .. tenant
+  if redis.call('SCARD', active) < cap then
     local head = redis.call('ZPOPMIN', ready)
     while head[1] do
       local id = head[1]
@@ -36,7 +36,7 @@ for _, tenant in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
           redis.call('HINCRBY', record, counter, 1)
         end
         redis.call('ZADD', KEYS[3], lease_until, tenant .. ':' .. id)
-        redis.call('SADD', running, id)
+        redis.call('SADD', active, id)
         redis.call('ZADD', KEYS[1], redis.call('INCR', KEYS[2]), tenant)
         if redis.call('EXISTS', ready) == 0 then redis.call('ZREM', KEYS[1], tenant) end
         redis.call('HSET', KEYS[4], 'tenant', tenant, 'id', id)

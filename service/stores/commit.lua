@@ -2,7 +2,7 @@
 --
 -- KEYS  1 record   hash    impasto:job:<tenant>:<id>   from here on with the TTL of its retention
 --       2 leases   zset    impasto:leases
---       3 running  set     impasto:running:<tenant>
+--       3 active   set     impasto:active:<tenant>
 --       4 pace     string  impasto:pace                moving average of a run's ms; TTL 30 days
 -- ARGV  1 tenant:id   2 id   3 fence   4 state before   5 state after   6… field, value, …
 -- A commit that is sent again because its answer was lost is a success still.

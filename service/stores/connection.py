@@ -14,6 +14,7 @@ from service.errors import JobStoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from redis.commands.core import Script
 
     from service.settings import Settings

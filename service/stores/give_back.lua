@@ -7,7 +7,7 @@
 --       3 turns    zset    impasto:turns
 --       4 turn     string  impasto:turn
 --       5 leases   zset    impasto:leases
---       6 running  set     impasto:running:<tenant>
+--       6 active   set     impasto:active:<tenant>
 -- ARGV  1 tenant   2 id   3 fence, or '' for the keeper   4 '1' when another attempt may help
 --       5 state before   6 state when ready again   7 state when failed   8 error as JSON, attempt left to us
 -- Returns the state after, or false when there was nothing to give back.

@@ -1,6 +1,6 @@
 """Jobs in Redis: the record is the truth. Every change is one atomic script; the scripts' headers list the keys.
 
-Keys without a TTL: `turns`, `turn`, `leases`, `ready:<tenant>`, `running:<tenant>`, and the records of jobs that are
+Keys without a TTL: `turns`, `turn`, `leases`, `ready:<tenant>`, `active:<tenant>`, and the records of jobs that are
 not terminal. Redis Cluster is not supported: one script touches the keys of several tenants.
 """
 
@@ -151,7 +151,7 @@ class JobStore:
                 keys=[
                     self._key("job", job.tenant, job.id),
                     self._key("leases"),
-                    self._key("running", job.tenant),
+                    self._key("active", job.tenant),
                     self._key("pace"),
                 ],
                 args=[
@@ -188,7 +188,7 @@ class JobStore:
                 self._key("turns"),
                 self._key("turn"),
                 self._key("leases"),
-                self._key("running", tenant),
+                self._key("active", tenant),
             ],
             args=[
                 tenant,

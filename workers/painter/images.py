@@ -48,3 +48,9 @@ def to_pixels(image: Tensor) -> Pixels:
 def to_image(pixels: Pixels, device: torch.device | str = "cpu") -> Tensor:
     """Put `(H, W, 3)` uint8 onto a device as `(1, 3, H, W)` float32 in 0..1."""
     return torch.tensor(pixels, device=device).permute(2, 0, 1).unsqueeze(0).float().div_(255)
+
+
+def noise(like: Tensor, seed: int) -> Tensor:
+    """Draw white noise of an image's shape, uniform in 0..1; on the CPU, so that it is the same for every device."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(like.shape, generator=generator).to(like.device)

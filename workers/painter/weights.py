@@ -81,6 +81,19 @@ def in_use(network: str, folder: Path | None = None) -> WeightsFile | None:
     return next((file for file in stored(folder) if file.network == network), None)
 
 
+def require(network: str, folder: Path | None = None) -> WeightsFile:
+    """Give the file of a network that counts; nothing is read but its name.
+
+    Raises:
+        WeightsMissing: there is none; the message tells the command.
+    """
+    file = in_use(network, folder)
+    if file is None:
+        place = folder or default_folder()
+        raise WeightsMissing(f"There are no weights of {network} in {place}: run `impasto weights pull {network}`.")
+    return file
+
+
 def is_intact(file: WeightsFile, sha256: str) -> bool:
     """Say whether a file with this digest is what its name says; of a pinned file, all digits count."""
     pinned = sources.CONVERTED_SHA256.get(file.network, "")
@@ -108,12 +121,7 @@ def load(network: str, folder: Path | None = None) -> LoadedWeights:
     """
     from safetensors.torch import load as tensors_of  # noqa: PLC0415 - the rest of this file does without torch
 
-    file = in_use(network, folder)
-    if file is None:
-        place = folder or default_folder()
-        raise WeightsMissing(
-            f"There are no weights of {network} in {place}: run `impasto weights pull {network}`."
-        )
+    file = require(network, folder)
     try:
         data = file.path.read_bytes()
     except OSError as error:

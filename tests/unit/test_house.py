@@ -1,0 +1,74 @@
+"""The rules of the house, as facts."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("api", "service", "workers")
+SOURCES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
+
+
+def test_the_arrows_point_inwards() -> None:
+    contracts = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert contracts.returncode == 0, contracts.stdout
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_file_is_longer_than_300_lines(file: Path) -> None:
+    assert len(file.read_text().splitlines()) <= 300
+
+
+@pytest.mark.parametrize("module", ["api.app", "api.client", "service.submit", "service.wiring", "workers.app"])
+def test_nothing_but_the_painter_imports_torch(module: str) -> None:
+    program = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_status_words_stand_in_the_job_alone() -> None:
+    words = re.compile(r"""["'](queued|running|canceling|succeeded|canceled|expired)["']""")
+    found = [
+        f"{file.relative_to(ROOT)}: {match.group()}"
+        for file in [*SOURCES, *(ROOT / "service").rglob("*.lua")]
+        if file.name != "job.py"
+        for match in words.finditer(file.read_text())
+    ]
+    assert found == []
+
+
+def test_nothing_is_made_at_import() -> None:
+    """Module level holds definitions, constants and types: no call of a client, an app or a thread."""
+    makers = {"FastAPI", "Celery", "Redis", "Thread", "Settings", "open_services", "create_app", "make_celery"}
+    made = [
+        f"{file.relative_to(ROOT)}:{call.lineno}"
+        for file in SOURCES
+        for statement in ast.parse(file.read_text()).body
+        if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr)
+        for call in ast.walk(statement)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in makers
+    ]
+    assert made == []
+
+
+def test_every_script_lists_its_keys() -> None:
+    scripts = sorted(file for file in (ROOT / "service/stores").glob("*.lua") if file.stem != "prelude")
+    headers = {file.stem: file.read_text().partition("-- ARGV")[0] for file in scripts}
+    assert len(headers) == 5
+    for name, text in headers.items():
+        used = max(
+            int(number) for number in re.findall(r"KEYS\[(\d)\]", (ROOT / f"service/stores/{name}.lua").read_text())
+        )
+        listed = re.findall(r"^-- (?:KEYS |     ) (\d) ", text, re.MULTILINE)
+        assert listed == [str(number) for number in range(1, used + 1)], name

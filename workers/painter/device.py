@@ -1,0 +1,83 @@
+"""The device: choosing it, loading a network onto it once per process, and saying in our words what it complains of."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+import torch
+
+from service.errors import DeviceFailed, OutOfMemory
+from workers.painter import vgg, weights
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from service.spec import PaintOptions
+    from workers.painter.vgg import Vgg
+
+
+def choose() -> torch.device:
+    """Take the first CUDA device if there is one, else the CPU."""
+    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def use_threads(count: int | None) -> None:
+    """Let this process compute on `count` threads, or on every core that it may use."""
+    torch.set_num_threads(count or len(os.sched_getaffinity(0)))
+
+
+def name(device: torch.device) -> str:
+    """Name a device for the report: `cpu`, or what its maker calls it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def network(options: PaintOptions, device: torch.device) -> tuple[Vgg, str]:
+    """Give the network that the options name, and SHA-256 of the file with its weights; read once per process.
+
+    Raises:
+        WeightsMissing: they are not on this machine.
+    """
+    loaded, sha256 = _loaded(options.network, device)
+    return replace(loaded, pooling=options.pooling, padding=options.padding), sha256
+
+
+@cache
+def _loaded(network: str, device: torch.device) -> tuple[Vgg, str]:
+    loaded = weights.load(network)
+    return vgg.build(network, loaded.tensors, device=device, dtype=precision(device)), loaded.sha256
+
+
+def precision(device: torch.device) -> torch.dtype:
+    """Choose what convolutions are computed in: bfloat16 on CUDA devices that have it, else float32."""
+    halves = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if halves else torch.float32
+
+
+@contextmanager
+def errors_translated() -> Generator[None]:
+    """Turn what torch raises into our errors, for as long as the block runs.
+
+    Raises:
+        OutOfMemory: memory of the device, or of the machine, did not suffice.
+        DeviceFailed: any other error of CUDA.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(_first_line(error)) from error
+    except torch.AcceleratorError as error:
+        raise DeviceFailed(_first_line(error)) from error
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error):  # the CPU's allocator has no class of its own
+            raise OutOfMemory(_first_line(error)) from error
+        if any(name in str(error) for name in ("CUDA", "cuDNN", "CUBLAS")):  # libraries raise the plain class
+            raise DeviceFailed(_first_line(error)) from error
+        raise
+
+
+def _first_line(error: RuntimeError) -> str:
+    return str(error).strip().partition("\n")[0]

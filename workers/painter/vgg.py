@@ -1,0 +1,105 @@
+"""A VGG as a pure function: an image in, the activations of chosen layers out. Its weights are never trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch.nn import functional as F  # noqa: N812 - its name everywhere
+
+from service.networks import NETWORKS, Network
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from torch import Tensor
+
+    from service.networks import Layer
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's RGB in 0..1: what torchvision's networks were trained on."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vgg:
+    """A network with its weights on a device.
+
+    Attributes:
+        network: what it is made of.
+        kernels: of each layer, weight `(C, C_in, 3, 3)` and bias `(C,)`, without gradients.
+        pooling: `max` as it was trained, or `avg` (Gatys et al. 2016 find its pictures smoother).
+        padding: what a convolution sees beyond the edge: `zeros` as it was trained, or `replicate`.
+    """
+
+    network: Network
+    kernels: Mapping[str, tuple[Tensor, Tensor]]
+    pooling: Literal["max", "avg"] = "max"
+    padding: Literal["zeros", "replicate"] = "zeros"
+
+
+def build(
+    name: str,
+    tensors: Mapping[str, Tensor],
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Vgg:
+    """Put a network together from `features.<i>.weight` and `.bias`, torchvision's names.
+
+    Args:
+        name: a key of `NETWORKS`.
+        tensors: the weights; whatever else is in there stays unread.
+        device: where it will run.
+        dtype: what its convolutions are computed in.
+    """
+
+    def kernel(layer: Layer) -> tuple[Tensor, Tensor]:
+        prefix = f"features.{layer.index - 1}"  # the convolution stands before its ReLU
+        weight, bias = (tensors[f"{prefix}.{part}"].detach().to(device, dtype) for part in ("weight", "bias"))
+        return weight.contiguous(memory_format=torch.channels_last), bias
+
+    network = NETWORKS[name]
+    return Vgg(network, {key: kernel(layer) for key, layer in network.layers.items()})
+
+
+def activations(vgg: Vgg, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+    """Run the network as far as the deepest of `layers`, and no further.
+
+    Args:
+        vgg: the network.
+        image: `(1, 3, H, W)`, sRGB in 0..1; its shorter side has at least the stride of the deepest layer.
+        layers: names such as `relu4_2`.
+
+    Returns:
+        By name, from shallow to deep, `(1, C, H // stride, W // stride)` after the ReLU, in the dtype of the kernels
+        and channels-last in memory, which CPUs and GPUs alike convolve fastest.
+    """
+    missing, found = set(layers), {}
+    x, stride = _normalised(vgg, image), 1
+    for layer in vgg.network.layers.values():
+        if not missing:
+            break
+        if layer.stride != stride:
+            x, stride = _pool(vgg, x), layer.stride
+        x = _convolve(vgg, x, layer.name).relu_()  # in place is safe: nothing else has seen the convolution's output
+        if layer.name in missing:
+            found[layer.name] = x
+            missing.remove(layer.name)
+    return found
+
+
+def _normalised(vgg: Vgg, image: Tensor) -> Tensor:
+    mean, std = (image.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+    weight, _ = next(iter(vgg.kernels.values()))
+    return ((image - mean) / std).to(weight.dtype, memory_format=torch.channels_last)
+
+
+def _convolve(vgg: Vgg, x: Tensor, layer: str) -> Tensor:
+    weight, bias = vgg.kernels[layer]
+    if vgg.padding == "replicate":
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias)
+    return F.conv2d(x, weight, bias, padding=1)
+
+
+def _pool(vgg: Vgg, x: Tensor) -> Tensor:
+    return F.max_pool2d(x, 2) if vgg.pooling == "max" else F.avg_pool2d(x, 2)
