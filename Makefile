@@ -36,7 +36,7 @@ check: setup ## lint, formatting, types, import contracts; changes nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-cache
 
 fmt: setup ## format, and mend what the linter can
 	@$(BIN)/ruff format .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
+from threading import Lock
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import boto3
@@ -64,13 +65,30 @@ def _client(settings: Settings, endpoint: str | None) -> S3Client:
 
 
 class BlobStore:
-    """The bucket. Every method raises BlobStoreUnavailable when S3 is out of reach or refuses."""
+    """The bucket. Every method raises BlobStoreUnavailable when S3 is out of reach or refuses.
+
+    The clients are made when they are first used, for making one may look for credentials over the network.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._bucket = settings.s3_bucket
-        self._region = settings.s3_region
-        self._s3 = _client(settings, settings.s3_endpoint)
-        self._public = _client(settings, settings.s3_public_endpoint or settings.s3_endpoint)
+        self._clients: dict[str | None, S3Client] = {}
+        self._making = Lock()
+
+    @property
+    def _s3(self) -> S3Client:
+        return self._client(self._settings.s3_endpoint)
+
+    @property
+    def _public(self) -> S3Client:
+        return self._client(self._settings.s3_public_endpoint or self._settings.s3_endpoint)
+
+    def _client(self, endpoint: str | None) -> S3Client:
+        with self._making:  # boto3 makes clients on one thread at a time
+            if endpoint not in self._clients:
+                self._clients[endpoint] = _client(self._settings, endpoint)
+            return self._clients[endpoint]
 
     @_translated
     def ping(self) -> None:
@@ -89,8 +107,8 @@ class BlobStore:
 
     def _make_bucket(self) -> None:
         where: dict[str, Any] = {}
-        if self._region != "us-east-1":  # AWS takes this region only by silence
-            where["CreateBucketConfiguration"] = {"LocationConstraint": self._region}
+        if self._settings.s3_region != "us-east-1":  # AWS takes this region only by silence
+            where["CreateBucketConfiguration"] = {"LocationConstraint": self._settings.s3_region}
         try:
             self._s3.create_bucket(Bucket=self._bucket, **where)
         except ClientError as error:
@@ -148,5 +166,5 @@ class BlobStore:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._s3.close()
-        self._public.close()
+        for client in self._clients.values():
+            client.close()

@@ -43,6 +43,11 @@ def rendered(services: Services, paint: Any = copyist, *, ttl_s: float = 15.0) -
     return render_next(services=services, paint=paint, hold=partial(hold, jobs=services.jobs, ttl_s=ttl_s), worker="w")
 
 
+def check_for_ever(lease: HeldLease) -> None:
+    while True:
+        lease.check()
+
+
 def attempts(services: Services, job: Job) -> list[str]:
     return services.blobs.keys(f"{job.tenant}/jobs/{job.id}/")
 
@@ -225,8 +230,7 @@ def test_a_worker_cut_off_from_the_store_takes_its_job_for_lost_before_the_lease
         lease.start()
         try:
             with pytest.raises(LeaseLost, match="could not be reached"):
-                while True:
-                    lease.check()
+                check_for_ever(lease)
             assert time.monotonic() - asked < 1.0
         finally:
             lease.release()

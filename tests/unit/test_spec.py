@@ -63,7 +63,8 @@ def test_every_wrong_field_is_named_at_once() -> None:
 
 def test_a_layer_that_the_network_lacks_is_named() -> None:
     assert pointers(options={"content_layers": {"relu3_4": 1}}) == ["/options/content_layers/relu3_4"]
-    assert spec(options={"content_layers": {"relu3_4": 1}, "network": "vgg19"}).resolve()
+    accepted = spec(options={"content_layers": {"relu3_4": 1}, "network": "vgg19"}).resolve()
+    assert accepted.options.content_layers == {"relu3_4": 1.0}
 
 
 def test_a_pointer_escapes_what_json_pointers_need_escaped() -> None:
