@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from service.settings import Settings
 from service.wiring import Services, open_services
 from tests.images import photograph_bytes
 from tests.servers import Servers, running_servers
+from workers.painter import weights
 
 # The documented list: what the job store keeps for ever, and what the broker does.
 ETERNAL = (
@@ -35,6 +37,14 @@ def _no_network_in_unit_tests(request: pytest.FixtureRequest) -> Iterator[None]:
         disable_socket(allow_unix_socket=True)
     yield
     enable_socket()
+
+
+@pytest.fixture(autouse=True)
+def _weights(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("weights") and weights.in_use("vgg16") is None:
+        if os.environ.get("CI"):
+            pytest.fail("the weights of VGG-16 are missing: impasto weights pull vgg16")
+        pytest.skip("the weights of VGG-16 are not here: impasto weights pull vgg16")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
+import time
 from io import BytesIO
 from typing import Any
 
@@ -151,3 +154,14 @@ def test_a_jpeg_result_keeps_its_colour_edges() -> None:
     data = encode_result(stripes, Output(format="jpeg", quality=100))
     with Image.open(BytesIO(data)) as image:
         assert np.abs(np.asarray(image).astype(int) - stripes).mean() < 5
+
+
+def test_the_same_pixels_give_the_same_bytes_in_every_process() -> None:
+    program = (
+        "import hashlib; from service.pictures import encode_result; from service.spec import Output;"
+        "from tests.images import gradient; print(hashlib.sha256(encode_result(gradient(32, 24), Output())).hexdigest())"
+    )
+    here = hashlib.sha256(encode_result(gradient(32, 24), Output())).hexdigest()
+    time.sleep(1 - time.time() % 1)  # into the next second: nothing may depend on when
+    there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert there.stdout.strip() == here

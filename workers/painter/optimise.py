@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -64,20 +64,16 @@ def lbfgs(evaluate: Evaluate, start: Tensor, iterations: int) -> Generator[Point
     under; it reads several numbers off the device in every step; and it keeps a step that made things worse.
     """
     gains = spectrum(start)
-
-    def at(variable: Tensor) -> Point:
-        image = filtered(variable, gains)
-        terms, slope = evaluate(image)
-        return Point(variable, image, terms, filtered(slope, gains))
-
-    here = at(filtered(start, 1 / gains))
-    scale = _reciprocal(here.terms[0])
-    here = replace(here, slope=here.slope * scale)
+    terms, slope = evaluate(start)
+    scale = _reciprocal(terms[0])
+    here = Point(filtered(start, 1 / gains), start, terms, filtered(slope * scale, gains))
     curvature, length = Curvature(here.slope), torch.ones_like(scale)
     yield here
     for _ in range(iterations):
-        there = at(here.variable - length * curvature.solve(here.slope))
-        there = replace(there, slope=there.slope * scale)
+        variable = here.variable - length * curvature.solve(here.slope)
+        image = filtered(variable, gains)
+        terms, slope = evaluate(image)
+        there = Point(variable, image, terms, filtered(slope * scale, gains))
         curvature.learn(there.variable - here.variable, there.slope - here.slope)
         better = (there.terms[0] <= here.terms[0]) & there.slope.norm().isfinite()
         length = torch.where(better, 1.0, length / 2)
@@ -94,7 +90,7 @@ class Curvature:
         self._gain = FIRST_STEP * slope.numel() ** 0.5 * _reciprocal(slope.norm())
 
     def learn(self, step: Tensor, change: Tensor) -> None:
-        """Remember that `step` changed the slope by `change`; where the curvature wasn't positive, zeros, which idle."""
+        """Remember that `step` changed the slope by `change`; where the curvature isn't positive, zeros, which idle."""
         along, steep = torch.sum(step * change), torch.sum(change * change)
         usable = (along > MIN_COSINE * step.norm() * steep.sqrt()) & steep.isfinite()
         self._gain = torch.where(usable, along / steep, self._gain)
@@ -130,7 +126,7 @@ def spectrum(like: Tensor) -> Tensor:
 
 
 def filtered(image: Tensor, gains: Tensor) -> Tensor:
-    """Multiply each frequency of `(1, 3, H, W)` by its gain: a symmetric map, so slopes pass back through it unchanged."""
+    """Multiply each frequency of `(1, 3, H, W)` by its gain; the map is symmetric, so slopes go back the same way."""
     shaped: Tensor = torch.fft.irfft2(torch.fft.rfft2(image) * gains, s=image.shape[-2:])
     return shaped
 

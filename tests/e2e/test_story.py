@@ -1,0 +1,274 @@
+"""The main job on real input: over HTTP, through Redis, to a Celery worker with the pretrained VGG-16, back from S3."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from api.client import ApiProblem, Client, JobFailed, Unreachable
+from service.embedded.running import RunningStack
+from tests.e2e.up_process import Up, started
+from tests.images import photograph_bytes
+
+pytestmark = [pytest.mark.servers, pytest.mark.weights]
+
+QUICK = {"options": {"size": 64, "iterations": 3}}
+STYLE = photograph_bytes(80, 80)
+
+
+@pytest.fixture
+def stack(up: Up) -> RunningStack:
+    return up.ready()
+
+
+@pytest.fixture
+def client(stack: RunningStack) -> Iterator[Client]:
+    with Client(stack.url, stack.key) as client:
+        yield client
+
+
+def impasto(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("impasto"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "200", **environment},
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    photo, painting = tmp_path / "photo.png", tmp_path / "painting.png"
+    photo.write_bytes(photograph_bytes())
+    painting.write_bytes(STYLE)
+    return photo, painting
+
+
+def test_a_photograph_and_a_painting_become_a_picture(client: Client, photograph: bytes) -> None:
+    posted = client.submit(photograph, STYLE, QUICK)
+    answers = list(client.follow(posted.id))
+    job = answers[-1]
+    assert (job.status, job.attempt, job.error) == ("succeeded", 1, None)
+    data = client.download(job)
+    [output] = job.outputs
+    assert (hashlib.sha256(data).hexdigest(), len(data)) == (output.sha256, output.bytes)
+    with Image.open(BytesIO(data)) as picture:
+        assert (picture.format, picture.size) == ("PNG", (64, 43))
+        assert np.asarray(picture).std() > 10
+    report = job.report or {}
+    assert report["loss"]["after"]["total"] < report["loss"]["before"]["total"]
+    assert set(report["loss"]["after"]["style_layers"]) == set(job.spec.options.style_layers or ())
+    assert report["device"]
+    assert re.fullmatch("[0-9a-f]{64}", report["weights_sha256"])
+
+
+def test_the_curl_story_of_the_readme_holds(stack: RunningStack, photograph: bytes) -> None:
+    headers = {"Authorization": f"Bearer {stack.key}"}
+    with httpx.Client(base_url=stack.url, headers=headers) as http:
+        uploads = [http.post("/v1/uploads", files={"file": data}).json()["id"] for data in (photograph, STYLE)]
+        content, style = ({"upload_id": upload} for upload in uploads)
+        spec = {"kind": "transfer", "content": content, "styles": [{"image": style}], **QUICK}
+        posted = http.post("/v1/jobs", json=spec)
+        path = posted.headers["location"]
+        while not (job := http.get(path).json())["terminal"]:
+            pass
+        assert job["status"] == "succeeded"
+        redirect = http.get(f"{path}/result")
+        assert redirect.status_code == 302
+    picture = httpx.get(redirect.headers["location"])
+    assert picture.headers["content-type"] == "image/png"
+    assert hashlib.sha256(picture.content).hexdigest() == job["outputs"][0]["sha256"]
+
+
+def test_the_same_job_gives_the_same_bytes(client: Client, photograph: bytes) -> None:
+    jobs = [client.submit(photograph, STYLE, QUICK) for _ in range(2)]
+    ended = [list(client.follow(job.id))[-1] for job in jobs]
+    assert ended[0].outputs[0].sha256 == ended[1].outputs[0].sha256
+
+
+def test_the_worker_parent_has_not_loaded_torch_and_its_child_has(stack: RunningStack) -> None:
+    def maps(process: psutil.Process) -> bool:
+        return any("libtorch" in entry.path for entry in process.memory_maps())
+
+    parent = psutil.Process(stack.processes["worker"])
+    assert not maps(parent)
+    assert [maps(child) for child in parent.children()] == [True]
+
+
+def test_killing_the_worker_in_the_middle_still_ends_in_the_picture(tmp_path: Path, photograph: bytes) -> None:
+    slow = {"options": {"size": 128, "iterations": 60}}
+    with started(tmp_path / "data", environment={"IMPASTO_LEASE_TTL_S": "2"}) as up:
+        stack = up.ready()
+        worker = psutil.Process(stack.processes["worker"])
+        child = worker.children()[0]
+        with Client(stack.url, stack.key) as client:
+            job = client.submit(photograph, STYLE, slow)
+            for seen in client.follow(job.id):
+                if worker.is_running() and (seen.progress or {}).get("iteration", 0) >= 2:
+                    os.kill(worker.pid, signal.SIGKILL)
+                    psutil.wait_procs([worker, child], timeout=10)
+            assert not child.is_running(), "the child must not stay on the device alone"
+            assert (seen.status, seen.attempt) == ("succeeded", 2)
+            assert hashlib.sha256(client.download(seen)).hexdigest() == seen.outputs[0].sha256
+
+
+# The client
+
+
+def test_the_client_says_what_was_refused_and_by_which_field(client: Client, photograph: bytes) -> None:
+    with pytest.raises(ApiProblem, match="/options/size") as refused:
+        client.submit(photograph, STYLE, {"options": {"size": 1}})
+    assert refused.value.problem.code == "invalid_spec"
+    with pytest.raises(ApiProblem, match="not_found"):
+        client.get("nothing")
+
+
+def test_the_client_says_that_nobody_answers() -> None:
+    with Client("http://127.0.0.1:1", "key") as client, pytest.raises(Unreachable, match=r"127\.0\.0\.1:1"):
+        client.get("x")
+
+
+def test_a_job_without_the_output_can_not_be_downloaded(client: Client, photograph: bytes) -> None:
+    job = list(client.follow(client.submit(photograph, STYLE, QUICK).id))[-1]
+    with pytest.raises(JobFailed):
+        client.download(job, "timelapse")
+
+
+# The command line
+
+
+def test_submit_leaves_the_picture_and_its_path_is_the_last_line(up: Up, files: tuple[Path, Path]) -> None:
+    out = files[0].with_name("out.jpg")
+    run = impasto("submit", *files, "-o", out, "--size", "64", "--iterations", "2", "--data", up.data)
+    assert (run.returncode, run.stdout) == (0, f"{out}\n"), run.stderr
+    with Image.open(out) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (64, 43))
+
+
+def test_submit_answers_in_json(up: Up, files: tuple[Path, Path]) -> None:
+    out = files[0].with_name("out.png")
+    run = impasto(
+        "submit",
+        *files,
+        "-o",
+        out,
+        "-O",
+        "size=64",
+        "-O",
+        "iterations=2",
+        "-O",
+        "pooling=avg",
+        "--data",
+        up.data,
+        "--json",
+    )
+    answer = json.loads(run.stdout)
+    assert (answer["picture"], answer["job"]["status"]) == (str(out), "succeeded")
+    assert answer["job"]["spec"]["options"]["pooling"] == "avg"
+    assert run.stderr == ""
+
+
+def test_submit_names_the_wrong_field_and_fails(up: Up, files: tuple[Path, Path]) -> None:
+    run = impasto("submit", *files, "-o", "x.png", "-O", "siez=64", "--data", up.data)
+    assert run.returncode == 1
+    assert "/options/siez" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["-o", "out.gif"], 1, "/output/format"),
+        (["-o", "out.png", "-O", "size"], 1, "name=value"),
+        (["-o", "out.png", "--data", "nowhere"], 1, "No stack runs on nowhere"),
+        (["-o", "out.png", "--url", "http://127.0.0.1:1", "--key", "k"], 3, "can't be reached"),
+        ([], 2, "--out"),
+    ],
+)
+def test_a_command_that_can_not_work_says_why(
+    files: tuple[Path, Path], arguments: list[str], code: int, said: str
+) -> None:
+    run = impasto("submit", *files, *arguments)
+    assert run.returncode == code, run.stderr
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_render_paints_here_without_any_server(files: tuple[Path, Path]) -> None:
+    out = files[0].with_name("out.webp")
+    run = impasto(
+        "render",
+        *files,
+        "-o",
+        out,
+        "--size",
+        "64",
+        "--iterations",
+        "2",
+        "--json",
+        IMPASTO_REDIS_URL="redis://127.0.0.1:1",
+    )
+    answer = json.loads(run.stdout)
+    assert answer["report"]["loss"]["after"]["total"] < answer["report"]["loss"]["before"]["total"]
+    with Image.open(out) as picture:
+        assert (picture.format, picture.size) == ("WEBP", (64, 43))
+
+
+def test_render_and_submit_paint_the_same_picture(up: Up, files: tuple[Path, Path]) -> None:
+    here, there = (files[0].with_name(name) for name in ("here.png", "there.png"))
+    impasto("render", *files, "-o", here, "--size", "64", "--iterations", "2")
+    impasto("submit", *files, "-o", there, "--size", "64", "--iterations", "2", "--data", up.data)
+    assert here.read_bytes() == there.read_bytes()
+
+
+def test_render_refuses_a_file_that_is_no_picture(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    run = impasto("render", files[0], text, "-o", tmp_path / "out.png")
+    assert run.returncode == 1
+    assert "text.png: This is no JPEG, PNG, WebP or TIFF image." in run.stderr
+
+
+def test_a_worker_without_weights_does_not_start(tmp_path: Path) -> None:
+    run = impasto("worker", IMPASTO_WEIGHTS_DIR=str(tmp_path))
+    assert run.returncode == 1
+    assert "impasto weights pull vgg16" in run.stderr
+
+
+def test_keys_are_made_listed_and_revoked(stack: RunningStack) -> None:
+    environment = {"IMPASTO_REDIS_URL": stack.redis_url}
+    key = json.loads(impasto("keys", "create", "shop", "--tenant", "acme", "--json", **environment).stdout)["key"]
+    key_id = key.split("_")[1]
+    listed = json.loads(impasto("keys", "list", "--json", **environment).stdout)
+    assert {"id": key_id, "tenant": "acme", "name": "shop", "scopes": ["jobs:read", "jobs:write"]} in listed
+    assert key_id in impasto("keys", "list", **environment).stdout
+    assert httpx.get(f"{stack.url}/v1/jobs/x", headers={"Authorization": f"Bearer {key}"}).status_code == 404
+    assert impasto("keys", "revoke", key_id, **environment).returncode == 0
+    assert httpx.get(f"{stack.url}/v1/jobs/x", headers={"Authorization": f"Bearer {key}"}).status_code == 401
+    assert impasto("keys", "revoke", key_id, **environment).returncode == 1
+
+
+def test_every_command_has_help_with_what_it_does() -> None:
+    commands = [["up"], ["down"], ["api"], ["worker"], ["keeper"], ["submit"], ["render"], ["demo"], ["openapi"]]
+    commands += [["keys", "create"], ["keys", "list"], ["keys", "revoke"], ["weights", "pull"], ["weights", "list"]]
+    for command in commands:
+        run = impasto(*command, "--help")
+        assert run.returncode == 0
+        assert "Usage: impasto " + " ".join(command) in run.stdout
+    assert impasto("--version").stdout.startswith("impasto ")

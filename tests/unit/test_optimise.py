@@ -1,0 +1,167 @@
+"""The optimisers on objectives whose answers are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from workers.painter.optimise import FIRST_STEP, HISTORY, Curvature, adam, filtered, lbfgs, spectrum
+
+SHAPE = (1, 3, 9, 12)
+METHODS = {"lbfgs": lbfgs, "adam": adam}
+
+
+def drawn(seed: int, shape: tuple[int, ...] = SHAPE, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def evaluation(total: Callable[[Tensor], Tensor]) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """What the painter's objective looks like from here: terms, the total first, and the total's slope."""
+
+    def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
+        image = image.detach().requires_grad_()
+        value = total(image)
+        (slope,) = torch.autograd.grad(value, image)
+        return torch.stack([value.detach(), torch.tensor(7.0)]), slope
+
+    return evaluate
+
+
+def bowl(image: Tensor) -> Tensor:
+    """A quadratic with its least value 0 at `drawn(1)`, a hundred times steeper in some pixels than in others."""
+    steepness = torch.logspace(0, 2, image.numel()).view(image.shape)
+    return (steepness * (image - drawn(1)).square()).sum()
+
+
+def hills(image: Tensor) -> Tensor:
+    """Many valleys, and slopes that grow fast outside."""
+    return (image.square().square() + 0.3 * torch.sin(9 * image) + 0.3).sum()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_start_comes_first_and_each_iteration_is_one_evaluation(method: str) -> None:
+    seen: list[Tensor] = []
+
+    def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(image.clone())
+        return evaluation(bowl)(image)
+
+    images = [point.image.clone() for point in METHODS[method](evaluate, drawn(0), 5)]
+    assert len(images) == len(seen) == 6
+    assert torch.equal(images[0], drawn(0))
+
+
+@pytest.mark.parametrize(("method", "iterations", "remains"), [("lbfgs", 40, 1e-6), ("adam", 150, 1e-3)])
+def test_the_least_value_is_found(method: str, iterations: int, remains: float) -> None:
+    totals = [float(point.terms[0]) for point in METHODS[method](evaluation(bowl), drawn(0), iterations)]
+    assert totals[-1] < remains * totals[0]
+
+
+@given(seed=st.integers(0, 10_000))
+def test_with_lbfgs_the_total_never_rises(seed: int) -> None:
+    start = 4 * drawn(seed) - 2
+    totals = [float(point.terms[0]) for point in lbfgs(evaluation(hills), start, 25)]
+    assert totals == sorted(totals, reverse=True)
+    assert totals[-1] < totals[0]
+
+
+def test_what_lies_beyond_the_finite_numbers_is_not_entered() -> None:
+    """Past a wall near the start the objective is no number; below it there is still a way down."""
+
+    def cliff(image: Tensor) -> Tensor:
+        return torch.where(image.max() > 1.001, torch.nan, -torch.log(1.002 - image).sum() + bowl(image))
+
+    points = list(lbfgs(evaluation(cliff), drawn(0), 60))
+    assert all(point.image.isfinite().all() and point.terms.isfinite().all() for point in points)
+    assert points[-1].terms[0] < 0.9 * points[0].terms[0]
+
+
+@pytest.mark.parametrize("power", [-60, 60])
+def test_the_scale_of_the_objective_changes_nothing(power: int) -> None:
+    """Powers of two, so that not even the last bit is rounded differently."""
+    plain = list(lbfgs(evaluation(hills), drawn(0), 15))
+    scaled = list(lbfgs(evaluation(lambda image: hills(image) * 2.0**power), drawn(0), 15))
+    assert all(torch.equal(a.image, b.image) for a, b in zip(plain, scaled, strict=True))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_objective_that_is_met_moves_nothing(method: str) -> None:
+    images = [point.image.clone() for point in METHODS[method](evaluation(bowl), drawn(1), 3)]
+    for image in images:
+        torch.testing.assert_close(image, drawn(1), atol=1e-6, rtol=0)
+
+
+def test_the_first_step_has_the_length_that_is_promised() -> None:
+    start, after = (point.variable for point in lbfgs(evaluation(bowl), drawn(0), 1))
+    assert (after - start).square().mean().sqrt() == pytest.approx(FIRST_STEP, rel=1e-4)
+
+
+def test_curvature_is_the_matrix_that_bfgs_builds() -> None:
+    """The two-loop recursion against H ← (I − ρsyᵀ) H (I − ρysᵀ) + ρssᵀ, written out."""
+    generator = np.random.default_rng(0)
+    size = 12
+    root = generator.normal(size=(size, size))
+    hessian = root @ root.T + np.eye(size)
+    steps = generator.normal(size=(5, size))
+    slope = generator.normal(size=size)
+
+    curvature = Curvature(torch.from_numpy(slope))
+    for step in steps:
+        curvature.learn(torch.from_numpy(step), torch.from_numpy(hessian @ step))
+
+    last = hessian @ steps[-1]
+    inverse = np.eye(size) * (steps[-1] @ last) / (last @ last)
+    for step in steps:
+        change = hessian @ step
+        rho = 1 / (step @ change)
+        left = np.eye(size) - rho * np.outer(step, change)
+        inverse = left @ inverse @ left.T + rho * np.outer(step, step)
+    np.testing.assert_allclose(curvature.solve(torch.from_numpy(slope)).numpy(), inverse @ slope, rtol=1e-9)
+
+
+@pytest.mark.parametrize("change", [0.0, -1.0, torch.nan, torch.inf])
+def test_a_pair_without_positive_curvature_teaches_nothing(change: float) -> None:
+    slope, step = drawn(0), drawn(1)
+    taught, other = Curvature(slope), Curvature(slope)
+    for curvature in (taught, other):
+        curvature.learn(step, 3 * step)
+    taught.learn(drawn(2), change * drawn(2))
+    torch.testing.assert_close(taught.solve(slope), other.solve(slope))
+
+
+def test_only_the_last_pairs_are_remembered() -> None:
+    forgetful, fresh = Curvature(drawn(0)), Curvature(drawn(0))
+    forgetful.learn(drawn(1), 50 * drawn(1))
+    for curvature in (forgetful, fresh):
+        for seed in range(2, 2 + HISTORY):
+            curvature.learn(drawn(seed), 3 * drawn(seed))
+    assert torch.equal(forgetful.solve(drawn(0)), fresh.solve(drawn(0)))
+
+
+@given(height=st.integers(1, 40), width=st.integers(2, 40), seed=st.integers(0, 99))
+def test_the_change_of_variable_is_symmetric_and_can_be_undone(height: int, width: int, seed: int) -> None:
+    one, other = (drawn(seed + i, (1, 3, height, width), torch.float64) for i in range(2))
+    gains = spectrum(one).double()
+    torch.testing.assert_close((filtered(one, gains) * other).sum(), (one * filtered(other, gains)).sum())
+    torch.testing.assert_close(filtered(filtered(one, 1 / gains), gains), one)
+
+
+def test_coarse_changes_of_the_picture_are_cheaper_than_fine_ones() -> None:
+    gains = spectrum(torch.zeros(1, 3, 32, 64))
+    assert tuple(gains.shape) == (32, 33)
+    assert gains.square().mean().item() == pytest.approx(1)
+    assert gains[0, 0] == gains.max()
+    assert gains[16, 32] == gains.min()
+    assert (gains[0].diff() <= 0).all()
+
+
+def test_adam_stays_within_the_colours() -> None:
+    points = adam(evaluation(lambda image: (image - 3).square().sum()), drawn(0), 80)
+    last = [point.image.clone() for point in points][-1]
+    assert torch.equal(last, torch.ones(SHAPE))
