@@ -1,0 +1,280 @@
+"""Painting as a whole, at 64 pixels, with the pretrained VGG-16."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from service.errors import DeviceFailed, Diverged, OutOfMemory, WeightsMissing
+from service.networks import NETWORKS
+from service.painting import Images, Losses, Paint, Painting, Pixels, Step
+from service.spec import ImageRef, PaintOptions, RenderSpec, Style
+from tests.images import gradient
+from workers.painter import device, vgg, weights
+from workers.painter.images import resized, to_image
+from workers.painter.paint import paint
+from workers.painter.targets import aim
+from workers.painter.targets import gradient as slope_of
+
+PHOTOGRAPH = gradient(80, 60)
+PAINTING = np.ascontiguousarray(gradient(70, 90)[::-1, :, ::-1])
+LAYERS = {"relu1_1": 30.0, "relu2_2": 0.5, "relu3_1": 1.0}
+
+
+def spec(**options: Any) -> RenderSpec:
+    defaults = {"size": 64, "iterations": 4, "style_layers": LAYERS, "content_layers": {"relu3_2": 1.0}}
+    image = ImageRef(upload_id="0")
+    return RenderSpec(
+        kind="transfer",
+        content=image,
+        styles=(Style(image=image),),
+        options=PaintOptions.model_validate({**defaults, **options}),
+    ).resolve()
+
+
+def painted(content: Pixels = PHOTOGRAPH, style: Pixels = PAINTING, **options: Any) -> tuple[list[Step], Painting]:
+    """Every Step, and the Painting."""
+    steps = []
+    painting = paint(spec(**options), Images(content, (style,)))
+    while True:
+        try:
+            steps.append(next(painting))
+        except StopIteration as end:
+            return steps, end.value
+
+
+def naive_losses(picture: Pixels, options: PaintOptions) -> Losses:
+    """The report's numbers from the formulas, in float64 NumPy."""
+
+    def seen(pixels: torch.Tensor, layers: Any) -> dict[str, NDArray[np.float64]]:
+        kernels = {key: value.double() for key, value in weights.load("vgg16").tensors.items()}
+        network = vgg.build("vgg16", kernels, dtype=torch.float64)
+        found = vgg.activations(network, pixels.double(), layers)
+        return {layer: values[0].flatten(1).numpy() for layer, values in found.items()}
+
+    def content(x: NDArray[np.float64], p: NDArray[np.float64]) -> float:
+        return float(((x - p) ** 2).sum() * {"sum": 1, "gatys": 0.5, "mean": 1 / x.size}[options.normalization])
+
+    def style(x: NDArray[np.float64], v: NDArray[np.float64]) -> float:
+        (channels, n), (_, m) = x.shape, v.shape
+        if options.normalization == "mean":
+            return float(((x @ x.T / n - v @ v.T / m) ** 2).sum() / channels**2)
+        factor = 1 if options.normalization == "sum" else 1 / (4 * channels**2 * n**2)
+        return float(((x @ x.T - v @ v.T) ** 2).sum() * factor)
+
+    assert isinstance(options.content_layers, dict)
+    assert isinstance(options.style_layers, dict)
+    x = seen(to_image(picture), {*options.content_layers, *options.style_layers})
+    p = seen(resized(PHOTOGRAPH, options.size), options.content_layers)
+    v = seen(resized(PAINTING, options.size), options.style_layers)
+    contents = {layer: content(x[layer], p[layer]) for layer in p}
+    styles = {layer: style(x[layer], v[layer]) for layer in v}
+    pixels = picture / 255
+    variation = sum(float((np.diff(pixels, axis=axis) ** 2).sum()) for axis in (0, 1))
+    tv = options.tv_weight * variation / (pixels.size if options.normalization == "mean" else 1)
+    alpha = options.content_weight * sum(options.content_layers[layer] * term for layer, term in contents.items())
+    beta = options.style_weight * sum(options.style_layers[layer] * term for layer, term in styles.items())
+    return Losses(alpha + beta + tv, alpha, beta, tv, contents, styles)
+
+
+def flat(losses: Losses) -> dict[str, float]:
+    layers = {f"content {layer}": term for layer, term in losses.content_layers.items()}
+    layers |= {f"style {layer}": term for layer, term in losses.style_layers.items()}
+    return {"total": losses.total, "content": losses.content, "style": losses.style, "tv": losses.tv, **layers}
+
+
+def test_paint_is_what_the_service_hands_its_jobs_to() -> None:
+    handed: Paint = paint
+    assert callable(handed)
+
+
+@pytest.mark.weights
+def test_there_is_a_step_for_the_start_and_for_each_iteration() -> None:
+    steps, painting = painted()
+    assert [(step.iteration, step.of, step.scale) for step in steps] == [(i, 4, 64) for i in range(5)]
+    assert steps[0].losses == painting.before
+    assert all(step.losses is not None for step in steps)
+    assert painting.device == str(device.choose().type)
+    assert painting.weights_sha256 == weights.load("vgg16").sha256
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(("width", "height"), [(80, 60), (31, 90), (64, 64), (200, 65), (16, 64)])
+def test_the_picture_has_the_photographs_ratio_to_the_pixel(width: int, height: int) -> None:
+    steps, painting = painted(gradient(width, height), iterations=1, content_layers={"relu2_1": 1})
+    expected = (round(height * 64 / max(width, height)), round(width * 64 / max(width, height)), 3)
+    assert painting.picture.shape == steps[0].picture().shape == expected
+    assert painting.picture.dtype == np.uint8
+
+
+@pytest.mark.weights
+def test_steps_show_the_picture_as_it_stands() -> None:
+    first, last = None, None
+    painting = paint(spec(), Images(PHOTOGRAPH, (PAINTING,)))
+    try:
+        while True:
+            last = next(painting).picture()
+            first = last if first is None else first
+    except StopIteration as end:
+        assert np.array_equal(last, end.value.picture)  # noqa: PT017 - a generator returns by raising
+    assert np.array_equal(first, np.rint(resized(PHOTOGRAPH, 64)[0].permute(1, 2, 0).numpy() * 255))
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("normalization", ["mean", "gatys", "sum"])
+def test_the_report_is_the_objective_of_the_delivered_pixels_by_the_formula(normalization: str) -> None:
+    options = {
+        "normalization": normalization,
+        "content_layers": {"relu3_2": 2.0, "relu1_2": 0.5},
+        "content_weight": 3.0,
+        "style_weight": 0.25,
+        "tv_weight": 5.0,
+    }
+    _, painting = painted(**options)
+    expected = flat(naive_losses(painting.picture, spec(**options).options))
+    assert flat(painting.after) == pytest.approx(expected, rel=2e-3)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("normalization", ["mean", "gatys", "sum"])
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_the_objective_falls(optimizer: str, normalization: str) -> None:
+    _, painting = painted(optimizer=optimizer, normalization=normalization, iterations=20)
+    assert painting.before.content == 0
+    assert painting.after.total < 0.6 * painting.before.total
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("init", ["content", "noise"])
+def test_the_same_spec_paints_the_same_bytes(init: str, optimizer: str) -> None:
+    pictures = [painted(init=init, optimizer=optimizer, seed=5)[1].picture.tobytes() for _ in range(2)]
+    assert pictures[0] == pictures[1]
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"content_weight": 9.0},
+        {"style_weight": 9.0},
+        {"tv_weight": 100.0},
+        {"content_layers": {"relu2_2": 1.0}},
+        {"content_layers": {"relu3_2": 9.0}},
+        {"style_layers": {"relu1_1": 30.0}},
+        {"style_layers": {**LAYERS, "relu1_1": 90.0}},
+        {"normalization": "gatys"},
+        {"normalization": "sum"},
+        {"init": "noise"},
+        {"optimizer": "adam"},
+        {"iterations": 6},
+        {"pooling": "avg"},
+        {"padding": "replicate"},
+        {"size": 72},
+    ],
+    ids=str,
+)
+def test_every_option_shows_in_the_picture(change: dict[str, Any]) -> None:
+    assert painted()[1].picture.tobytes() != painted(**change)[1].picture.tobytes()
+
+
+@pytest.mark.weights
+def test_the_seed_decides_the_noise() -> None:
+    pictures = [painted(init="noise", seed=seed)[1].picture.tobytes() for seed in (1, 2)]
+    assert pictures[0] != pictures[1]
+
+
+@pytest.mark.weights
+def test_an_objective_beyond_float32_is_said_to_diverge() -> None:
+    with pytest.raises(Diverged, match="iteration 0"):
+        painted(normalization="sum", style_weight=1e12, style_layers={"relu2_1": 1e12})
+
+
+@pytest.mark.weights
+def test_huge_and_tiny_weights_do_not_disturb_the_optimiser() -> None:
+    """Only the ratio of the weights matters."""
+    plain = painted(iterations=12)[1].after.total
+    for factor in (1e-9, 1e9):
+        scaled = painted(iterations=12, content_weight=factor, style_weight=factor)[1].after.total
+        assert scaled / factor == pytest.approx(plain, rel=0.1)
+
+
+def test_missing_weights_are_named(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPASTO_WEIGHTS_DIR", str(tmp_path))
+    device._loaded.cache_clear()
+    with pytest.raises(WeightsMissing, match="impasto weights pull vgg16"):
+        painted()
+
+
+@pytest.mark.weights
+def test_the_network_is_read_once_and_serves_every_pooling_and_padding() -> None:
+    cpu = torch.device("cpu")
+    one, sha256 = device.network(spec().options, cpu)
+    other, same = device.network(spec(pooling="avg", padding="replicate").options, cpu)
+    assert (one.pooling, one.padding) == ("max", "zeros")
+    assert (other.pooling, other.padding) == ("avg", "replicate")
+    assert one.kernels is other.kernels
+    assert sha256 == same
+
+
+@pytest.mark.parametrize(
+    ("raised", "ours"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."), OutOfMemory),
+        (torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nmore"), DeviceFailed),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), DeviceFailed),
+        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), DeviceFailed),
+        (RuntimeError("a mistake of ours"), RuntimeError),
+    ],
+    ids=str,
+)
+def test_what_torch_raises_comes_out_in_our_words(raised: Exception, ours: type[Exception]) -> None:
+    with pytest.raises(Exception, match=str(raised)[:9]) as caught, device.errors_translated():
+        raise raised
+    assert type(caught.value) is ours
+    assert "\n" not in str(caught.value)
+
+
+def test_memory_of_the_machine_that_does_not_suffice_is_said_so() -> None:
+    with pytest.raises(OutOfMemory, match="allocate"), device.errors_translated():
+        torch.empty(10**14)
+
+
+@pytest.mark.weights
+def test_convolutions_in_bfloat16_lead_the_same_way() -> None:
+    """What CUDA computes in: the slope at a given image points where float32's does, and the terms agree."""
+    options = spec(style_layers={"relu1_1": 1e4, "relu3_1": 20.0, "relu5_1": 50.0}).options
+    loaded = weights.load("vgg16").tensors
+    measured = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        network = vgg.build("vgg16", loaded, dtype=dtype)
+        objective = aim(network, resized(PHOTOGRAPH, 64), resized(PAINTING, 64), options)
+        measured[dtype] = slope_of(objective, 0.9 * resized(PHOTOGRAPH, 64))
+    (terms, slope), (terms_16, slope_16) = measured.values()
+    assert slope_16.dtype == terms_16.dtype == torch.float32
+    assert torch.cosine_similarity(slope.flatten(), slope_16.flatten(), dim=0) > 0.99
+    torch.testing.assert_close(terms_16, terms, rtol=0.05, atol=0.01)
+
+
+@pytest.mark.gpu
+@pytest.mark.weights
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_paints_nearly_what_the_cpu_paints(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"iterations": 20}
+    steps, on_cuda = painted(**options)
+    assert [step.iteration for step in steps if step.losses] == [0, 10, 20]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    _, on_cpu = painted(**options)
+    assert on_cuda.after.total == pytest.approx(on_cpu.after.total, rel=0.1)
+
+
+def test_layers_of_a_deeper_network_are_known_too() -> None:
+    options = spec(network="vgg19", style_layers="all", content_layers="all").options
+    assert isinstance(options.style_layers, dict)
+    assert list(options.style_layers) == list(NETWORKS["vgg19"].layers)
