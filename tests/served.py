@@ -20,6 +20,7 @@ def served(settings: Settings, *, key: str | None = None) -> Iterator[httpx.Clie
     """Serve the API and give a client of it, which follows no redirects."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # from here on a request waits rather than being refused
         config = uvicorn.Config(
             create_app(open_services(settings)), log_config=None, timeout_graceful_shutdown=5, lifespan="on"
         )

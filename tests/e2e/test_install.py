@@ -26,3 +26,8 @@ print(api.app.__file__)
         [tmp_path / "venv/bin/impasto", "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert "submit" in run.stdout
+    run = subprocess.run(
+        [tmp_path / "venv/bin/impasto", "up"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert "pip install 'impasto[worker,embedded]'" in run.stderr

