@@ -29,8 +29,8 @@ from service.terminal import (
     Seed,
     Size,
     StyleWeight,
-    output_format,
     paint_options,
+    paint_wish,
     print_json,
 )
 from service.wiring import open_services
@@ -98,8 +98,8 @@ def submit(
 
     Example: impasto submit photo.jpg painting.jpg -o out.png --preset draft
     """
-    options = paint_options(option or (), size=size, iterations=iterations, style_weight=style_weight, seed=seed)
-    wish = {"preset": preset, "options": options, "output": {"format": output_format(out)}}
+    named = {"size": size, "iterations": iterations, "style_weight": style_weight, "seed": seed}
+    wish = paint_wish(out, preset, option or (), **named)
     if url is None or key is None:
         url, key = _running(data)
     with Client(url, key) as client:

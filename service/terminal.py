@@ -113,6 +113,16 @@ def output_format(out: Path) -> str:
         raise InvalidSpec(FieldProblem("/output/format", f"{out.name}: the name must end in {known}")) from None
 
 
+def paint_wish(out: Path, preset: str, pairs: Iterable[str], **named: object) -> dict[str, Any]:
+    """Collect what a command's flags say of a spec: preset, options, and the format that `out` is named for.
+
+    Raises:
+        InvalidSpec: a pair without `=`, or a name that no format has.
+    """
+    options = paint_options(pairs, **named)
+    return {"preset": preset, "options": options, "output": {"format": output_format(out)}}
+
+
 def paint_options(pairs: Iterable[str], **named: object) -> dict[str, Any]:
     """Collect a spec's `options` from flags that were given and from `name=value` pairs, values as JSON.
 

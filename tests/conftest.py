@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis as redis_driver
 from pytest_socket import disable_socket, enable_socket
@@ -14,6 +15,10 @@ from service.wiring import Services, open_services
 from tests.images import photograph_bytes
 from tests.servers import Servers, running_servers
 from workers.painter import weights
+
+# A busy machine is slow, not wrong.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 # The documented list: what the job store keeps for ever, and what the broker does.
 ETERNAL = (

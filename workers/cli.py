@@ -31,9 +31,8 @@ from service.terminal import (
     Size,
     StyleWeight,
     loss_text,
-    output_format,
-    paint_options,
     paint_progress,
+    paint_wish,
     print_json,
 )
 from workers.painter.weights import require
@@ -79,8 +78,8 @@ def render(
 
     Example: impasto render photo.jpg painting.jpg -o out.png --preset draft
     """
-    options = paint_options(option or (), size=size, iterations=iterations, style_weight=style_weight, seed=seed)
-    wish = {"preset": preset, "options": options, "output": {"format": output_format(out)}}
+    named = {"size": size, "iterations": iterations, "style_weight": style_weight, "seed": seed}
+    wish = paint_wish(out, preset, option or (), **named)
     content, style = _picture(photo), _picture(painting)
     spec = _spec(wish)
     check_sizes(spec.options, (_sized("/content", content), _sized("/styles/0/image", style)))

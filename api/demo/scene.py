@@ -159,7 +159,7 @@ def _smooth(random: Generator, shape: tuple[int, int], radius: float) -> Field:
 
 
 def _ridge(random: Generator, share: Field, *, waves: float) -> Field:
-    """Draw the line of a hill over the share of the width, 0..1: four sines, each finer and lower than the one before."""
+    """Draw the line of a hill over the width, 0..1: four sines, each finer and lower than the one before."""
     phases = random.uniform(0, 2 * np.pi, 4)
     line = np.zeros_like(share)
     for n, phase in enumerate(phases):

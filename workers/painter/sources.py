@@ -116,9 +116,7 @@ def _bring(network: str, source: Source, scratch: Path, progress: Progress) -> P
         )
     if source.origin == "torchvision":
         url = _torchvision_url(network)
-        return _or_elsewhere(
-            lambda: download(url, scratch, progress), network, f"download {url}", _file_name(url)
-        )
+        return _or_elsewhere(lambda: download(url, scratch, progress), network, f"download {url}", _file_name(url))
     if source.origin.startswith("https://"):
         return download(source.origin, scratch, progress)
     file = Path(source.origin).expanduser()
@@ -147,9 +145,7 @@ def _or_elsewhere(bring: Callable[[], Path], network: str, by_hand: str, name: s
         ) from error
 
 
-def download(
-    url: str, scratch: Path, progress: Progress, transport: httpx.BaseTransport | None = None
-) -> Path:
+def download(url: str, scratch: Path, progress: Progress, transport: httpx.BaseTransport | None = None) -> Path:
     """Stream an https:// URL into a file in `scratch`.
 
     Raises:

@@ -129,9 +129,5 @@ def load(network: str, folder: Path | None = None) -> LoadedWeights:
     sha256 = hashlib.sha256(data).hexdigest()
     if not is_intact(file, sha256):
         raise WeightsMissing(f"{file.path} is damaged: run `impasto weights pull {network}` again.")
-    kept = {
-        name: tensor.float()
-        for name, tensor in tensors_of(data).items()
-        if name.startswith(("features.", "lin"))
-    }
+    kept = {name: tensor.float() for name, tensor in tensors_of(data).items() if name.startswith(("features.", "lin"))}
     return LoadedWeights(kept, sha256)
