@@ -138,11 +138,16 @@ def _list(as_json: AsJson = False) -> None:
     Console().print(table)
 
 
-def _revoke(key_id: Annotated[str, typer.Argument(help="The id that `impasto keys list` shows.")]) -> None:
+def _revoke(
+    key_id: Annotated[str, typer.Argument(help="The id that `impasto keys list` shows.")], as_json: AsJson = False
+) -> None:
     """Make a key useless at once."""
     with open_services(read_settings()) as services:
         revoke_key(services.keys, key_id)
-    typer.echo(f"revoked {key_id}")
+    if as_json:
+        print_json({"revoked": key_id})
+    else:
+        typer.echo(f"revoked {key_id}")
 
 
 if __name__ == "__main__":

@@ -195,7 +195,7 @@ def _give_back(job: Job, error: ImpastoError, *, services: Services) -> None:
     log().warning("attempt_failed", code=error.code, detail=str(error), state=after)
     _discard(job, services=services)
     if after is not None and not after.terminal:
-        services.queue.ring()
+        services.queue.try_ring()
 
 
 def _discard(job: Job, *, services: Services) -> None:

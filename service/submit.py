@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from uuid_utils import uuid7
 
-from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound, QueueUnavailable
+from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound
 from service.job import Input, Job, JobState
 from service.log import log
 from service.plan import check_sizes
@@ -45,10 +45,7 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services) -> Job:
     )
     job = services.jobs.submit(job, on_disk=services.settings.durable_submit == "fsync")
     log().info("job_queued", tenant=tenant, job_id=job.id, kind=spec.kind, priority=spec.priority)
-    try:
-        services.queue.ring()
-    except QueueUnavailable:
-        log().warning("ring_failed", job_id=job.id)  # harmless: the keeper rings for ready jobs
+    services.queue.try_ring()
     return job
 
 

@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from service.errors import QueueUnavailable
+from service.log import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,7 @@ def celery_app(settings: Settings) -> Celery:
 
 
 class Queue:
-    """Rings, and counts the rings that nobody has heard yet. Raises QueueUnavailable."""
+    """Rings, and counts the rings that nobody has heard yet. `ring` and `unheard` raise QueueUnavailable."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
@@ -84,6 +85,15 @@ class Queue:
     def ring(self) -> None:
         """Say that there is work."""
         self._app.send_task(RENDER_TASK, queue=DOORBELL, ignore_result=True)
+
+    def try_ring(self) -> bool:
+        """Ring, and don't mind when it can't be heard: the keeper rings for ready jobs that nobody was told of."""
+        try:
+            self.ring()
+        except QueueUnavailable as error:
+            log().warning("ring_failed", detail=str(error))
+            return False
+        return True
 
     @_translated
     def unheard(self) -> int:

@@ -333,6 +333,15 @@ def test_the_request_id_is_the_clients_own_or_a_new_one(client: httpx.Client) ->
     assert client.get("/livez", headers={"X-Request-Id": "a b"}).headers["x-request-id"] != "a b"
 
 
+def test_the_service_describes_itself(client: httpx.Client) -> None:
+    description = client.get("/openapi.json").json()
+    assert description["openapi"].startswith("3.1")
+    assert set(description["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]) == {
+        "application/json",
+        "multipart/form-data",
+    }
+
+
 def test_a_ready_service_says_so(client: httpx.Client) -> None:
     assert client.get("/livez").json() == {"status": "alive"}
     assert client.get("/readyz").json() == {"status": "ready"}

@@ -30,6 +30,7 @@ def test_a_broker_out_of_reach_is_said_in_our_own_words(settings: Settings) -> N
             services.queue.ring()
         with pytest.raises(QueueUnavailable):
             services.queue.unheard()
+        assert not services.queue.try_ring()
 
 
 def test_with_nothing_to_do_the_keeper_does_nothing(services: Services) -> None:

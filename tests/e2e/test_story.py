@@ -259,7 +259,7 @@ def test_keys_are_made_listed_and_revoked(stack: RunningStack) -> None:
     assert {"id": key_id, "tenant": "acme", "name": "shop", "scopes": ["jobs:read", "jobs:write"]} in listed
     assert key_id in impasto("keys", "list", **environment).stdout
     assert httpx.get(f"{stack.url}/v1/jobs/x", headers={"Authorization": f"Bearer {key}"}).status_code == 404
-    assert impasto("keys", "revoke", key_id, **environment).returncode == 0
+    assert json.loads(impasto("keys", "revoke", key_id, "--json", **environment).stdout) == {"revoked": key_id}
     assert httpx.get(f"{stack.url}/v1/jobs/x", headers={"Authorization": f"Bearer {key}"}).status_code == 401
     assert impasto("keys", "revoke", key_id, **environment).returncode == 1
 
