@@ -6,7 +6,9 @@ from PIL import Image
 
 from api.demo.canvas import paint_canvas
 from api.demo.photo import photograph
+from api.demo.scene import PALETTES, Palette
 from api.demo.sheet import HEIGHT, MARGIN, LossPoint, contact_sheet, loss_plot
+from api.demo.strokes import Paint, lit
 
 POINTS = [LossPoint(n, 10 / (n + 1), 4 / (n + 1), 6 / (n + 1)) for n in range(30)]
 
@@ -62,3 +64,27 @@ def test_the_curve_is_drawn_from_however_many_points(points: list[LossPoint]) ->
     assert plot.size == (1200, 675)
     ink = (np.asarray(plot) != np.asarray(plot)[0, 0]).any(axis=-1).mean()
     assert 0.005 < ink < 0.2
+
+
+@pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
+def test_every_palette_paints_a_picture_of_its_own(palette: Palette) -> None:
+    others = {paint_canvas(3, 48, 36, other).tobytes() for other in PALETTES.values() if other != palette}
+    assert paint_canvas(3, 48, 36, palette).tobytes() not in others
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 3), (2, 90)])
+def test_even_the_smallest_canvas_can_be_painted(size: tuple[int, int]) -> None:
+    assert paint_canvas(1, *size).size == size
+
+
+def test_thick_paint_is_lit_from_the_upper_left() -> None:
+    bump = Paint(np.full((40, 40, 3), 0.5, np.float32), np.zeros((40, 40), np.float32))
+    bump.height[10:30, 10:30] = 1
+    level = np.asarray(lit(bump).convert("L"), dtype=float)
+    assert level[4:6, 8:12].mean() > level[8:12, 8:12].mean() > level[14:16, 8:12].mean()
+
+
+def test_the_names_of_lines_that_end_together_do_not_touch() -> None:
+    plot = np.asarray(loss_plot([LossPoint(n, 10.0, 10.0, 10.0) for n in range(5)]))[:, 1045:]
+    rows = np.flatnonzero((plot != plot[0, 0]).any(axis=(1, 2)))
+    assert (np.diff(rows) > 1).sum() == 2
