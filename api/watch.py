@@ -29,8 +29,9 @@ def watch(
             seen(job)
             if job.attempt > max(attempt, 1):
                 progress.console.print(
-                    f"[yellow]Attempt {job.attempt} of {job.attempts_max}[/]: the one before lost its worker"
+                    f"[yellow]Attempt {job.attempt} of {job.attempts_max}[/]: the one before ended without a picture"
                 )
+                progress.reset(bar)  # the time left is that of this attempt
             attempt = job.attempt
             at = job.progress or {}
             progress.update(

@@ -63,7 +63,9 @@ def ingest(data: bytes, limits: ImageLimits) -> Picture:
             raise InvalidImage("This is no JPEG, PNG, WebP or TIFF image.") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise InvalidImage(f"The image has more than the {limits.pixels} pixels that are accepted.") from None
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
+        except InvalidImage:
+            raise
+        except Exception as error:  # hostile bytes lead decoders to raise whatever there is
             raise InvalidImage("The image is damaged or cut off.") from error
     return Picture(pixels, content_type, hashlib.sha256(data).hexdigest(), len(data))
 

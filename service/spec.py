@@ -173,9 +173,9 @@ published; their balance drifts with the size, since sums over positions do, and
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "draft": {"size": 256, "iterations": 40},
+        "draft": {"size": 256, "iterations": 50},
         "standard": {"size": 512, "iterations": 100},
-        "fine": {"size": 1024, "iterations": 250},
+        "fine": {"size": 1024, "iterations": 200},
     }
 )
 """What each preset sets; whatever a client gives stands above it."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import subprocess
 import sys
@@ -125,6 +126,20 @@ def test_a_file_cut_off_anywhere_is_refused(file_format: str, share: float) -> N
     data = photograph_bytes(64, 48, file_format)
     with pytest.raises(InvalidImage):
         ingest(data[: int(len(data) * share)], LIMITS)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_however_a_file_is_mutilated_it_is_a_picture_or_refused(file_format: str) -> None:
+    random = np.random.default_rng(0)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "maker"
+    whole = file_of(Image.fromarray(gradient(24, 16)), file_format, exif=exif)
+    for _ in range(500):
+        data = bytearray(whole)
+        for place in random.integers(0, min(len(data), int(random.choice([64, 400, 4000]))), random.integers(1, 8)):
+            data[place] = random.choice(np.array([0, 255, random.integers(256)]))
+        with contextlib.suppress(InvalidImage):
+            assert ingest(bytes(data), LIMITS).pixels.shape[2] == 3
 
 
 def test_a_header_that_announces_a_giant_is_refused_before_it_is_decoded() -> None:
