@@ -117,7 +117,7 @@ def demo(
     preset: Preset = "standard",
     size: Size = None,
     iterations: Iterations = None,
-    canvas: Annotated[int, typer.Option(help="Seed of the painting that is made.")] = 7,
+    canvas: Annotated[int, typer.Option(help="Seed of the painting that is made.")] = 1,
 ) -> None:
     """Start a stack of its own, paint one real job with inputs made here, and leave the pictures.
 

@@ -1,4 +1,7 @@
-"""What the painting shows, a low sun over hills and water: what colour belongs where, and which way a brush goes."""
+"""What the painting shows: a sun in a streaming sky, over hills, water and a meadow.
+
+Lengths are in heights of the canvas: y runs from 0 at the top to 1 at the bottom, x from 0 to the aspect ratio.
+"""
 
 from __future__ import annotations
 
@@ -6,199 +9,182 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from api.demo.pigments import mixed, ramp
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import NDArray
 
-    from numpy.random import Generator
-
-Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Palette:
-    """The pigments of a painting, each as `#rrggbb`."""
-
-    ground: str
-    sky: tuple[str, ...]
-    """From the zenith to the horizon."""
-    sun: tuple[str, ...]
-    """From the disc outwards."""
-    hills: tuple[str, ...]
-    """From the far ridge to the near one; the last is the bank's."""
-    water: tuple[str, ...]
-    """From the far shore to the near one."""
-    accents: tuple[str, ...]
-
-
-DUSK = Palette(
-    ground="#8a5a33",
-    sky=("#0e1f4d", "#16307d", "#1f4fa8", "#2f7fb8", "#5fb0b0", "#b9c9a0", "#ecd08a", "#f0a24a"),
-    sun=("#fff4cf", "#fbdc7c", "#f5a935", "#e57a22"),
-    hills=("#4b6f9c", "#2b4d7d", "#1d3350", "#2a2322"),
-    water=("#d9b87a", "#4f9ca6", "#2a68a3", "#173a80", "#0f1f4a"),
-    accents=("#f7efd6", "#f4d58a", "#8fd0c8", "#ef8a2c"),
-)
-EMBER = Palette(
-    ground="#5b332a",
-    sky=("#2a1436", "#55204a", "#8f2f45", "#c84a32", "#e9782f", "#f3a94a", "#f7d083"),
-    sun=("#fff6d8", "#fde08a", "#f9b445", "#e8662a"),
-    hills=("#7d3b50", "#4d2748", "#2c1b38", "#1a1420"),
-    water=("#f0b060", "#c8573a", "#7b2d4c", "#3a1d44", "#1d1530"),
-    accents=("#fff0cf", "#f9c46a", "#6f8fb8", "#e0453a"),
-)
-MOON = Palette(
-    ground="#4f5a4a",
-    sky=("#07142b", "#0c2345", "#123b5e", "#1c5a73", "#3a8587", "#7fb3a0", "#c8d3ae"),
-    sun=("#fbfbe8", "#e9efc4", "#b6d8b8", "#6fb0ac"),
-    hills=("#2f5a68", "#1b3d50", "#122838", "#17181c"),
-    water=("#a9c4a6", "#3c8088", "#1d5570", "#103454", "#081a33"),
-    accents=("#f4f4e0", "#d6dfa8", "#7cc4c0", "#d9a45a"),
-)
-PALETTES = {"dusk": DUSK, "ember": EMBER, "moon": MOON}
-"""The palettes by name."""
+    from api.demo.pigments import Floats, Palette
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of the scene.
+    """One thing in the picture, as the painter sees it before the first stroke.
 
     Attributes:
+        name: what it is.
         mask: (H, W), where it is.
-        flow: (H, W, 2), the way of the brush as unit vectors (x, y).
-        colour: (H, W, 3), sRGB of about 0..1, not clamped.
-        reach: the length of its strokes; 1 is the sky's.
+        colour: (H, W, 3) in Oklab.
+        flow: (H, W, 2), unit vectors (x, y) along which a brush goes.
     """
 
+    name: str
     mask: NDArray[np.bool_]
-    flow: Floats
     colour: Floats
-    reach: float
+    flow: Floats
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
-    """The coordinates of all pixels and the picture's landmarks, in units of the mean side, √(width · height)."""
+class View:
+    """The frame, the light and the weather: what all regions are drawn by."""
 
     x: Floats
     y: Floats
-    right: float
-    bottom: float
-    horizon: float
     sun: tuple[float, float]
+    horizon: float
     palette: Palette
+    rng: np.random.Generator
+
+    @property
+    def away(self) -> Floats:
+        """Distance from the middle of the sun, (H, W)."""
+        away: Floats = np.hypot(self.x - self.sun[0], self.y - self.sun[1])
+        return away
+
+    def noise(self, scale: float, stretch: float = 1.0) -> Floats:
+        """Draw soft noise (H, W), about -2..2, that changes over `scale`, and over `stretch` times that in x.
+
+        It depends on the aspect ratio but not on the size in pixels: a sketch shows what the painting will be.
+        """
+        rows, columns = self.y.shape
+        down, across = 1 / scale, columns / rows / scale / stretch
+        knots = self.rng.standard_normal((int(down) + 4, int(across) + 4), np.float32)
+        frame = (1.0, 1.0, 1 + across, 1 + down)
+        return np.asarray(Image.fromarray(knots).resize((columns, rows), Image.Resampling.BICUBIC, frame)) * 1.2
 
 
-def compose(random: Generator, width: int, height: int, palette: Palette) -> list[Region]:
-    """Place sky, ridges, water and bank, from back to front, for `width` × `height` pixels."""
-    side = float(np.sqrt(width * height))
-    y, x = (axis.astype(np.float32) for axis in np.mgrid[0:height, 0:width] / side)
-    right, bottom = width / side, height / side
-    horizon = bottom * random.uniform(0.60, 0.66)
-    sun = (right * random.uniform(0.60, 0.72), horizon * random.uniform(0.46, 0.56))
-    view = _View(x, y, right, bottom, horizon, sun, palette)
-    hills = [_hill(random, view, nth) for nth in range(len(palette.hills) - 1)]
-    return [_sky(random, view), *hills, _water(random, view), _bank(random, view)]
+def compose(rng: np.random.Generator, width: int, height: int, palette: Palette) -> tuple[Region, ...]:
+    """Compose the picture, `width` × `height` pixels: its regions from the back to the front."""
+    y, x = ((np.indices((height, width), np.float32) + 0.5) / height).astype(np.float32)
+    right = width / height
+    sun = (right * rng.uniform(0.60, 0.72), rng.uniform(0.30, 0.36))
+    view = View(x, y, sun, rng.uniform(0.60, 0.64), palette, rng)
+    return (_sky(view), _sun(view), _hills(view), _headland(view), _water(view), _meadow(view))
 
 
-def _sky(random: Generator, view: _View) -> Region:
-    """Wind and curl noise, calm about the sun, and four eddies, of which one turns about the sun."""
-    x, y, palette = view.x, view.y, view.palette
-    away = np.hypot(x - view.sun[0], y - view.sun[1])
-    calm = 1 - np.exp(-((away / 0.17) ** 2))
-    stream = (0.50 * y + 0.085 * _clouds(random, x.shape, 3, 2)) * calm + _eddy(view, view.sun, 0.17, 0.20)
-    for across, down, radius, turn in ((0.20, 0.46, 0.11, -0.15), (0.36, 0.14, 0.13, 0.14), (0.93, 0.20, 0.10, -0.12)):
-        shift = random.uniform(-0.055, 0.055, 2)
-        centre = (view.right * (across + shift[0]), view.horizon * (down + shift[1]))
-        stream += _eddy(view, centre, radius * random.uniform(0.85, 1.2), turn)
-    # Bands of colour along the streamlines make the air's way visible.
-    tone = y / view.horizon + 0.13 * np.sin(stream * 60) + 0.14 * _clouds(random, x.shape, 4, 2)
-    tone = tone * 0.95 + (0.72 - tone) * 0.8 * np.exp(-((away / 0.30) ** 4))
-    rings = _ramp(palette.sun, (away - 0.035) / 0.17 + 0.20 * np.sin(away * 150))
-    glow = np.exp(-((np.clip(away - 0.06, 0, None) / 0.10) ** 2))
-    colour = _mixed(_ramp(palette.sky, tone), rings, glow)
-    return Region(y < view.horizon, _along(stream), colour, 1.0)
+def _sky(view: View) -> Region:
+    """Stream over the whole sky, arched over the sun, winding into eddies; bands of colour go with the stream."""
+    stream, twist = _air(view)
+    low = view.y / view.horizon
+    bands = np.sin(26 * stream + 0.8 * view.noise(0.25))
+    colour = ramp(view.palette.sky, low**1.25 + 0.13 * bands * (1 - 0.5 * low) + 0.05 * view.noise(0.12))
+    rings = ramp(view.palette.sun, (view.away - 0.03) / 0.25 + 0.16 * np.sin(view.away * 105))
+    glow = np.exp(-((np.clip(view.away - 0.10, 0, None) / 0.12) ** 2))
+    mask = view.y < view.horizon + 0.02
+    return Region("sky", mask, mixed(colour, rings, glow), _turned(_along(stream), twist))
 
 
-def _hill(random: Generator, view: _View, nth: int) -> Region:
-    """One ridge, the `nth` from the back: the nearer, the lower, and lit along its crest."""
-    x, y, palette = view.x, view.y, view.palette
-    top = view.horizon - 0.13 + 0.045 * nth + 0.05 * _clouds(random, (1, x.shape[1]), 3 + nth, 3)
-    depth = y - top
-    crest = 0.45 * (1 - 0.2 * nth) * np.exp(-np.clip(depth, 0, None) / 0.012)
-    glow = 0.35 * np.exp(-(((x - view.sun[0]) ** 2 + (y - view.sun[1]) ** 2) / 0.16**2))
-    shade = _rgb(palette.hills[nth]) + 0.05 * _clouds(random, x.shape, 9, 2)[..., None]
-    colour = _mixed(shade, _rgb(palette.sun[2]), np.clip(crest + glow, 0, 1))
-    flow = _along(depth + 0.05 * _clouds(random, x.shape, 6, 2))
-    return Region((depth > 0) & (y < view.horizon + 0.01), flow, colour, 0.55)
+def _air(view: View) -> tuple[Floats, Floats]:
+    """Give the air's stream function, and by which angle a brush leaves its contours.
+
+    It is a wind, soft noise, a vortex around the sun, and eddies. Where vortex and wind cancel each other strokes have
+    no direction; that is behind the hills.
+    """
+    right = float(view.x.max())
+    core, still = 0.035, view.horizon - view.sun[1]
+    stream = view.y + 0.050 * view.noise(0.40) + 0.010 * view.noise(0.14)
+    stream = stream - still * np.log(np.hypot(view.away, core))
+    twist = 0.35 * np.exp(-((view.away / 0.10) ** 2))
+    for across, down, size, turn in ((0.17, 0.34, 0.15, 0.34), (0.36, 0.10, 0.11, -0.20), (0.95, 0.14, 0.11, 0.20)):
+        at_x, at_y = right * (across + view.rng.uniform(-0.04, 0.04)), down + view.rng.uniform(-0.03, 0.03)
+        away = np.hypot(view.x - at_x, view.y - at_y) / (size * view.rng.uniform(0.9, 1.15))
+        stream = stream + turn * np.exp(-(away**2))
+        twist = twist + np.sign(turn) * 0.6 * np.exp(-((1.4 * away) ** 2))
+    return stream.astype(np.float32), twist.astype(np.float32)
 
 
-def _water(random: Generator, view: _View) -> Region:
-    """Level strokes, the sky's colours upside down, and the sun's path in broken light."""
-    x, y, palette = view.x, view.y, view.palette
-    near = (y - view.horizon) / (view.bottom - view.horizon)
-    ripples = _clouds(random, x.shape, 4, 3)
-    tone = near + 0.12 * np.sin(y * 150 + 3 * ripples) * np.clip(near + 0.3, 0, 1) + 0.12 * ripples
-    spread = 0.035 + 0.10 * np.clip(near, 0, 1)
-    path = np.exp(-(((x - view.sun[0]) / spread) ** 2)) * (0.55 + 0.45 * np.sin(y * 190 + 4 * ripples))
-    colour = _mixed(_ramp(palette.water, tone), _ramp(palette.sun, 0.2 + 0.6 * near), path)
-    return Region(y > view.horizon, _along(y + 0.012 * ripples), colour, 0.7)
+def _sun(view: View) -> Region:
+    """Set the sun's disc: dabs that wind themselves inwards."""
+    colour = ramp(view.palette.sun, view.away * 4.2 + 0.10 * np.sin(view.away * 190))
+    flow = _turned(_along(view.away), np.full_like(view.away, 0.35))
+    return Region("sun", view.away < 0.068, colour, flow)
 
 
-def _bank(random: Generator, view: _View) -> Region:
-    """A dark bank with grass in the near corner, for depth."""
-    x, y, palette = view.x, view.y, view.palette
-    swell = 0.16 * np.exp(-((x / (0.45 * view.right)) ** 2))
-    top = view.bottom - swell + 0.02 * _clouds(random, (1, x.shape[1]), 8, 2)
-    flow = _along(x + 0.35 * y + 0.05 * _clouds(random, x.shape, 5, 2))
-    warm = 0.7 * np.clip(0.5 + 0.5 * _clouds(random, x.shape, 10, 2), 0, 1)
-    colour = _mixed(_rgb(palette.hills[-1]), _rgb(palette.ground), warm)
-    return Region(y > top, flow, colour, 0.45)
+def _hills(view: View) -> Region:
+    """Raise two chains of hills, the nearer one darker; strokes go along the ridges."""
+    palette = view.palette
+    far = view.horizon - 0.085 - 0.030 * _ridge(view, 1.3)
+    near = view.horizon - 0.040 - 0.028 * _ridge(view, 0.9)
+    edge = np.minimum(far, near)
+    depth = np.where(view.y < near, (view.y - far) * 4, 0.45 + (view.y - near) * 6)
+    colour = ramp(palette.hills, depth + 0.10 * view.noise(0.05, 2))
+    warm = np.exp(-(((view.x - view.sun[0]) / 0.32) ** 2)) * np.clip(1 - depth, 0, 1)
+    colour = mixed(colour, ramp(palette.sun, np.full_like(depth, 0.75)), (0.55 * warm).astype(np.float32))
+    stream = view.y - np.where(view.y < near, far, near) + 0.006 * view.noise(0.08)
+    mask = (view.y > edge) & (view.y < view.horizon + 0.03)
+    return Region("hills", mask, colour, _along(stream))
 
 
-def _eddy(view: _View, centre: tuple[float, float], radius: float, turn: float) -> Floats:
-    """The stream function of a vortex about `centre`; the sign of `turn` is its sense."""
-    away = (view.x - centre[0]) ** 2 + (view.y - centre[1]) ** 2
-    return (turn * np.exp(-away / radius**2)).astype(np.float32)
+def _headland(view: View) -> Region:
+    """Push a dark headland into the water from the side opposite the sun; strokes fall down its slope."""
+    reach = view.sun[0] * 0.72
+    rise = np.clip(1 - view.x / reach, 0, 1)
+    edge = view.horizon + 0.035 - 0.20 * rise**0.8 - 0.016 * _ridge(view, 3.0) * rise**0.3
+    shore = view.horizon + 0.035 + 0.035 * rise
+    depth = (view.y - edge) / 0.16 + 0.20 * view.noise(0.06)
+    stream = 0.8 * view.x - view.y + 0.03 * view.noise(0.10)
+    mask = (view.y > edge) & (view.y < shore) & (view.x < reach)
+    return Region("headland", mask, ramp(view.palette.headland, depth), _along(stream))
+
+
+def _water(view: View) -> Region:
+    """Lay the water flat, the sky upside down in it, and the sun's track broken by waves."""
+    low = np.clip((view.y - view.horizon) / (1 - view.horizon), 0, 1)
+    waves = view.noise(0.035, 5)
+    colour = ramp(view.palette.water, low**0.8 + 0.13 * waves)
+    spread = 0.035 + 0.16 * low
+    track = np.exp(-(((view.x - view.sun[0] + 0.02 * view.noise(0.1)) / spread) ** 2))
+    glitter = np.clip(0.75 + 0.5 * waves, 0.3, 1) * track
+    colour = mixed(colour, ramp(view.palette.sun, 0.15 + 0.45 * low + 0.1 * waves), glitter.astype(np.float32))
+    stream = view.y + 0.004 * view.noise(0.05, 3) + 0.010 * view.noise(0.3)
+    return Region("water", view.y > view.horizon + 0.01, colour, _along(stream))
+
+
+def _meadow(view: View) -> Region:
+    """Let tall grass sway in the corner below the headland."""
+    right = float(view.x.max())
+    edge = 0.80 + 0.20 * (view.x / right / 0.80) ** 1.6 - 0.012 * _ridge(view, 3.7)
+    depth = (view.y - edge) / 0.26
+    clumps = 0.16 * view.noise(0.16) + 0.12 * view.noise(0.035)
+    colour = ramp(view.palette.meadow, 0.10 + 1.0 * depth + clumps)
+    sway = 0.25 + 0.35 * np.sin(view.x * 5 + 1.0) + 0.40 * view.noise(0.12)
+    flow = np.stack([sway, -np.ones_like(sway)], axis=-1)
+    flow /= np.linalg.norm(flow, axis=-1, keepdims=True)
+    return Region("meadow", view.y > edge, colour, flow.astype(np.float32))
+
+
+def _ridge(view: View, waves: float) -> Floats:
+    """Draw the line of a range over x, about -2..2: six sines, each finer and lower than the one before."""
+    across = view.x[:1]
+    line = np.zeros_like(across)
+    for octave in range(6):
+        phase = view.rng.uniform(0, 2 * np.pi)
+        line = line + np.sin(2 * np.pi * waves * 1.9**octave * across + phase) / 1.8**octave
+    return line
 
 
 def _along(stream: Floats) -> Floats:
-    """Unit vectors along the contours of a stream function: its curl, normalised."""
-    down, right = np.gradient(np.pad(stream, 1, mode="edge"))
-    flow = np.stack([down, -right], axis=2)[1:-1, 1:-1]
-    unit: Floats = flow / (np.linalg.norm(flow, axis=2, keepdims=True) + 1e-9)
-    return unit
+    """Give the direction of a stream function's contours, (H, W, 2) unit vectors (x, y)."""
+    down, right = np.gradient(stream)
+    flow = np.stack([down, -right], axis=-1)
+    flow /= np.linalg.norm(flow, axis=-1, keepdims=True) + 1e-9
+    return flow.astype(np.float32)
 
 
-def _clouds(random: Generator, shape: tuple[int, ...], cells: int, octaves: int) -> Floats:
-    """Smooth noise of about -1..1: `cells` bumps across, and each octave twice as fine and half as strong."""
-    rows, columns = shape
-    total = np.zeros((rows, columns), np.float32)
-    for octave in range(octaves):
-        across = cells * 2**octave
-        down = max(1, round(across * rows / columns)) if rows > 1 else 0
-        grid = Image.fromarray(random.uniform(-1, 1, (down + 1, across + 1)).astype(np.float32))
-        total += np.asarray(grid.resize((columns, rows), Image.Resampling.BICUBIC)) / np.float32(2**octave)
-    return total
-
-
-def _ramp(pigments: Sequence[str], at: Floats) -> Floats:
-    """Mix neighbouring pigments: 0 is the first, 1 the last; (H, W) becomes (H, W, 3)."""
-    stops = np.stack([_rgb(pigment) for pigment in pigments])
-    place = np.clip(at, 0, 1) * (len(stops) - 1)
-    return np.stack([np.interp(place, range(len(stops)), stop) for stop in stops.T], axis=-1).astype(np.float32)
-
-
-def _mixed(one: Floats, other: Floats, share: Floats) -> Floats:
-    return (one + (other - one) * share[..., None]).astype(np.float32)
-
-
-def _rgb(pigment: str) -> Floats:
-    return (np.frombuffer(bytes.fromhex(pigment[1:]), np.uint8) / 255).astype(np.float32)
-
-
-def pigments(names: Sequence[str]) -> Floats:
-    """The colours of pigments: (N, 3) sRGB in 0..1."""
-    return np.stack([_rgb(name) for name in names])
+def _turned(flow: Floats, angle: Floats) -> Floats:
+    """Turn each direction (H, W, 2) by its angle (H, W), in radians."""
+    x, y = np.moveaxis(flow, -1, 0)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack([x * cos - y * sin, x * sin + y * cos], axis=-1).astype(np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
-from math import isfinite, log, nan
+from math import log, nan
 from typing import TYPE_CHECKING
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -20,15 +20,20 @@ if TYPE_CHECKING:
 
 PAPER, INK, FAINT = "#f6f2ea", "#2b2724", "#8a8178"
 COLOURS = {"total": INK, "content": "#2f6f9f", "style": "#c9722e"}
+CAPTIONS = ("the photograph", "the painting", "the photograph, repainted")
 
 HEIGHT = 400
 """Of each picture on the sheet, in pixels."""
+
 MARGIN = 36
 CAPTION = 22
-SPAN = 1e4
-"""The greatest ratio of the loss axis's ends: one tiny value must not flatten all other lines."""
+TITLE = 30
+
+DECADES = 4
+"""The most powers of ten that the plot spans: one tiny value must not flatten all the curves."""
+
 LABEL_GAP = 0.05
-"""The least distance of two lines' labels, as a share of the plot's height."""
+"""The least distance between two curves' labels, as a share of the plot's height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +46,25 @@ class LossPoint:
     style: float
 
 
-def contact_sheet(content: Image.Image, style: Image.Image, result: Image.Image) -> Image.Image:
-    """Mount the three pictures beside each other, equally high, with their names below."""
-    mounted = {
-        name: _scaled(image)
-        for name, image in (("the photograph", content), ("the painting", style), ("the photograph, repainted", result))
-    }
-    width = MARGIN + sum(image.width + MARGIN for image in mounted.values())
-    sheet = Image.new("RGB", (width, MARGIN + HEIGHT + 2 * CAPTION + MARGIN), PAPER)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.truetype(findfont("DejaVu Serif"), CAPTION)
+def contact_sheet(
+    content: Image.Image,
+    style: Image.Image,
+    result: Image.Image,
+    *,
+    title: str = "",
+    captions: tuple[str, str, str] = CAPTIONS,
+) -> Image.Image:
+    """Mount the three pictures beside each other, equally high, each above its caption, all below the title if any."""
+    mounted = [_scaled(image) for image in (content, style, result)]
+    top = MARGIN + (TITLE + MARGIN // 2 if title else 0)
+    width = MARGIN + sum(image.width + MARGIN for image in mounted)
+    sheet = Image.new("RGB", (width, top + HEIGHT + 2 * CAPTION + MARGIN), PAPER)
+    draw, face = ImageDraw.Draw(sheet), findfont("DejaVu Serif")
+    draw.text((MARGIN, MARGIN - TITLE // 4), title, fill=INK, font=ImageFont.truetype(face, TITLE))
     left = MARGIN
-    for name, image in mounted.items():
-        sheet.paste(image, (left, MARGIN))
-        draw.text((left, MARGIN + HEIGHT + CAPTION // 2), name, fill=INK, font=font)
+    for image, caption in zip(mounted, captions, strict=True):
+        sheet.paste(image, (left, top))
+        draw.text((left, top + HEIGHT + CAPTION // 2), caption, fill=INK, font=ImageFont.truetype(face, CAPTION))
         left += image.width + MARGIN
     return sheet
 
@@ -71,44 +82,40 @@ def loss_plot(points: Sequence[LossPoint]) -> Image.Image:
     axes.set_xlabel("iteration", color=INK, fontsize=12)
     axes.set_ylabel("loss", color=INK, fontsize=12)
     _plain(axes)
-    if points:
-        axes.set_yscale("log")
-        _curves(axes, points)
-    else:
-        axes.set(xticks=[], yticks=[])
-        axes.text(0.5, 0.5, "no iteration was seen", transform=axes.transAxes, ha="center", color=FAINT, fontsize=14)
+    # A logarithmic axis cannot show a zero, such as the content loss of a start from the content itself.
+    curves = {term: [value if (value := getattr(point, term)) > 0 else nan for point in points] for term in COLOURS}
+    seen = [value for curve in curves.values() for value in curve if value > 0]
+    if seen:
+        _frame(axes, [point.iteration for point in points], seen)
+        _draw(axes, [point.iteration for point in points], curves)
     file = BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(file, format="png")
     return Image.open(file).convert("RGB")
 
 
-def _curves(axes: Axes, points: Sequence[LossPoint]) -> None:
-    iterations = [point.iteration for point in points]
-    ends, seen = {}, []
-    for name, colour in COLOURS.items():
-        # A content start has no content loss, which a logarithmic axis can't show.
-        values = [value if (value := getattr(point, name)) > 0 else nan for point in points]
-        axes.plot(iterations, values, color=colour, linewidth=2.2)
-        axes.plot(iterations[-1:], values[-1:], "o", color=colour, markersize=5, clip_on=False)
-        ends[name] = values[-1]
-        seen += [value for value in values if isfinite(value)]
+def _frame(axes: Axes, iterations: Sequence[int], seen: Sequence[float]) -> None:
+    """Set the axes, so that no curve touches the frame."""
     first, last = iterations[0], iterations[-1]
     axes.set_xlim((first, last) if last > first else (first - 1, last + 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    top = 1.5 * max(seen, default=1.0)
-    axes.set_ylim(max(min(seen, default=0.1) / 1.5, top / SPAN), top)
-    _label(axes, {name: value for name, value in ends.items() if isfinite(value)})
+    axes.set_yscale("log")
+    top = 1.5 * max(seen)
+    axes.set_ylim(max(min(seen) / 1.5, top / 10**DECADES), top)
 
 
-def _label(axes: Axes, ends: dict[str, float]) -> None:
-    """Name each line at its end, moved up where two names would touch."""
+def _draw(axes: Axes, iterations: Sequence[int], curves: dict[str, list[float]]) -> None:
+    """Draw the curves, with their names and last values at their ends, moved up where two would touch."""
     low, high = (log(limit) for limit in axes.get_ylim())
     place = -LABEL_GAP
-    for name, value in sorted(ends.items(), key=lambda end: end[1]):
-        place = max((log(value) - low) / (high - low), place + LABEL_GAP)
-        text, colour = f"{name} {value:,.0f}" if value >= 100 else f"{name} {value:.3g}", COLOURS[name]
-        axes.text(1.015, place, text, transform=axes.transAxes, va="center", color=colour, fontsize=13)
+    for term, values in sorted(curves.items(), key=lambda curve: curve[1][-1]):
+        colour, end = COLOURS[term], values[-1]
+        axes.plot(iterations, values, color=colour, linewidth=2.2)
+        axes.plot(iterations[-1:], [end], "o", color=colour, markersize=5, clip_on=False)
+        if end > 0:
+            place = max((log(end) - low) / (high - low), place + LABEL_GAP)
+            number = f"{end:,.0f}" if end >= 100 else f"{end:.3g}"
+            axes.text(1.015, place, f"{term} {number}", transform=axes.transAxes, va="center", color=colour, size=13)
 
 
 def _plain(axes: Axes) -> None:

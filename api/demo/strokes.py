@@ -2,203 +2,219 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-if TYPE_CHECKING:
-    from numpy.random import Generator
-    from numpy.typing import NDArray
+from api.demo.pigments import srgb
 
-    from api.demo.scene import Floats
+if TYPE_CHECKING:
+    from api.demo.pigments import Floats
 
 OVERSAMPLING = 2
 """Pixels of the wet paint for each pixel of the finished picture, along each axis."""
-SPACING = 0.7
+
+SPACING = 0.72
 """Distance between two samples of a stroke, in pixels of the wet paint: close enough to leave no holes."""
-KNOTS = 20
+
+KNOTS = 16
 """Points at which the path of a stroke is computed; it is straight between them."""
-CHUNK = 600_000
-"""Samples laid at a time, for the memory they take."""
-RELIEF = 0.42
-"""How much brighter or darker than flat paint the steepest slope is."""
+
+CHUNK = 400_000
+"""Samples laid at a time: what the processor's cache bears. Within a chunk strokes cover each other as well."""
+
+GRAIN = 768
+"""Side of the texture that all bristles are cut from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Brush:
-    """A brush and how it is loaded.
+    """A brush and how it is loaded. Lengths are in pixels of the finished picture, tones in Oklab's lightness.
 
     Attributes:
-        length: of a stroke, as a share of the picture's mean side, or in pixels once `sized`.
-        width: of the brush, in the same unit.
-        thickness: height of the paint it leaves; 1.0 is heavily loaded.
-        streaks: how far the single bristles stray in lightness, of 0..1.
-        dryness: share of the length over which the bristles run out of paint, one by one.
+        length: of a stroke, on average.
+        width: of a stroke, on average.
+        body: height of the paint it leaves; 1 is a heavily loaded brush.
+        hair: the texture that its bristles are cut from, as `bristles` makes it.
+        streaks: how far the tones of its bristles stray.
+        dryness: the last part of the length, over which bristle after bristle runs out of paint.
+        pickup: share of the colour below that a stroke has taken up at its end.
     """
 
     length: float
     width: float
-    thickness: float
-    streaks: float
-    dryness: float = 0.25
-
-    def sized(self, side: float, reach: float) -> Brush:
-        """Measure the brush in pixels; `reach` scales its strokes, their length more than their width."""
-        return replace(
-            self, length=max(2.0, self.length * side * reach), width=max(1.0, self.width * side * reach**0.5)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Strokes:
-    """Strokes yet to be laid.
-
-    Attributes:
-        middles: (N, 2) as (x, y), in pixels of the finished picture.
-        colours: (N, 2, 3), what each is loaded with, at one edge of the brush and at the other.
-    """
-
-    middles: Floats
-    colours: Floats
+    body: float
+    hair: Floats
+    streaks: float = 0.045
+    dryness: float = 0.30
+    pickup: float = 0.15
 
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """Wet paint on a canvas: `colour` (H, W, 3) float32 in 0..1 and `height` (H, W) float32, both oversampled."""
+    """Wet paint on a canvas: `colour` (H, W, 3) in Oklab and `height` (H, W), both float32 and oversampled."""
 
     colour: Floats
     height: Floats
 
 
-def primed(ground: Floats) -> Paint:
-    """A canvas without relief whose ground has the colours (H, W, 3), at the finished picture's size."""
-    colour = ground.repeat(OVERSAMPLING, axis=0).repeat(OVERSAMPLING, axis=1)
-    return Paint(colour.astype(np.float32), np.zeros(colour.shape[:2], np.float32))
-
-
-def lay(random: Generator, paint: Paint, brush: Brush, strokes: Strokes, flow: Floats) -> None:
-    """Lay strokes along the flow, each over those before it; `paint` is changed in place.
-
-    `flow` is (H, W, 2), unit vectors as (x, y), at the finished picture's size.
-    """
-    lengths = brush.length * random.uniform(0.6, 1.25, (len(strokes.middles), 1))
-    paths = _paths(flow, strokes.middles, lengths)
-    along, across = (max(2, round(size * OVERSAMPLING / SPACING)) for size in (brush.length * 1.25, brush.width))
-    step = max(1, CHUNK // (along * across))
-    for first in range(0, len(paths), step):
-        part = slice(first, first + step)
-        _press(
-            random, paint, brush, _resampled(paths[part], along), _bundle(random, brush, strokes.colours[part], across)
-        )
-
-
-def _paths(flow: Floats, middles: Floats, lengths: NDArray[np.float64]) -> Floats:
-    """Follow the flow from each middle both ways, by the midpoint rule: (N, KNOTS, 2)."""
-    limits = (flow.shape[1] - 1, flow.shape[0] - 1)
-
-    def way(at: NDArray[np.float64]) -> Floats:
-        x, y = np.clip(at, 0, limits).astype(np.intp).T
-        there: Floats = flow[y, x]
-        return there
-
-    path = np.empty((len(middles), KNOTS, 2), np.float32)
-    half = KNOTS // 2
-    for knots, sign in ((range(half - 1, -1, -1), -1), (range(half, KNOTS), 1)):
-        step = sign * lengths / (KNOTS - 1)
-        at = middles + way(middles.astype(np.float64)) * step / 2
-        for knot in knots:
-            path[:, knot] = at
-            at = at + way(at + way(at) * step / 2) * step  # plain steps would spiral out of every eddy
-    return path
-
-
-def _resampled(paths: Floats, count: int) -> Floats:
-    """Put `count` points on each path, evenly in the path's parameter: (N, count, 2)."""
-    at = np.linspace(0, KNOTS - 1, count, dtype=np.float32)
-    knot = np.minimum(at.astype(np.intp), KNOTS - 2)
-    rest = (at - knot).astype(np.float32)[:, None]
-    points: Floats = paths[:, knot] * (1 - rest) + paths[:, knot + 1] * rest
-    return points
+def washed(wash: Floats) -> Paint:
+    """Wash a canvas thinly with Oklab colours (H, W, 3), of the finished picture's size."""
+    colour = wash.repeat(OVERSAMPLING, axis=0).repeat(OVERSAMPLING, axis=1)
+    return Paint(colour, np.zeros(colour.shape[:2], np.float32))
 
 
 @dataclass(frozen=True, slots=True)
-class _Bundle:
-    """The bristles of each stroke, S across: where they first and last touch the canvas, of 0..1, and what they leave.
+class Strokes:
+    """Where strokes go, in order, and what the brush is loaded with for each.
 
-    `first`, `last` and `ridge` are (N, S), `colour` is (N, S, 3).
+    Attributes:
+        middles: (N, 2) as (x, y), in pixels of the finished picture.
+        load: (N, 2, 3) in Oklab: one colour for each side of the brush.
     """
 
-    first: Floats
-    last: Floats
-    ridge: Floats
-    colour: Floats
+    middles: Floats
+    load: Floats
 
 
-def _bundle(random: Generator, brush: Brush, colours: Floats, across: int) -> _Bundle:
-    """Load the bristles: those at the sides are shorter, and paint is pushed to the stroke's sides."""
-    side = np.linspace(-1, 1, across, dtype=np.float32)
-    shape = (len(colours), across)
-    tufts = random.random((len(colours), across // 3 + 1), np.float32)[:, np.arange(across) // 3]
-    bristle = 0.75 * tufts + 0.25 * random.random(shape, np.float32)  # hairs stick together by threes
-    share = np.clip((side + 1) / 2 + 0.5 * (bristle - 0.5), 0, 1)[..., None]
-    colour = colours[:, :1] * (1 - share) + colours[:, 1:] * share + 2 * brush.streaks * (bristle[..., None] - 0.5)
-    return _Bundle(
-        first=0.10 * side**2 + 0.05 * random.random(shape, np.float32),
-        last=(1 - 0.12 * side**2 - brush.dryness * bristle**2).astype(np.float32),
-        ridge=(brush.thickness * (1 - 0.45 * bristle + 0.35 * side**6)).astype(np.float32),
-        colour=colour.astype(np.float32),
-    )
+def bristles(rng: np.random.Generator) -> Floats:
+    """Make the texture of bristles, (GRAIN, GRAIN) with mean 0 and deviation 1: long along a stroke, fine across it."""
+    noise = rng.standard_normal((GRAIN, GRAIN), np.float32)
+    tufts, hairs = _blurred(noise, 40, 2.6), _blurred(noise, 24, 0.9)
+    texture = tufts / tufts.std() + 0.8 * hairs / hairs.std()
+    even: Floats = (texture / texture.std()).astype(np.float32)
+    return even
 
 
-def _press(random: Generator, paint: Paint, brush: Brush, paths: Floats, bundle: _Bundle) -> None:
-    """Draw the bundles along their paths (N, T, 2) and leave their paint."""
-    time = np.linspace(0, 1, paths.shape[1], dtype=np.float32)[:, None]
-    half = (
-        brush.width / 2 * random.uniform(0.75, 1.15, (len(paths), 1)) * (0.72 + 0.28 * np.sin(np.pi * np.sqrt(time.T)))
-    )
-    x, y = np.moveaxis(_spread(paths, half.astype(np.float32), bundle.first.shape[1]), -1, 0)
+def lay(paint: Paint, brush: Brush, flow: Floats, strokes: Strokes, rng: np.random.Generator) -> None:
+    """Lay strokes, each over those before it; `paint` is changed in place.
+
+    Args:
+        paint: what is painted on.
+        brush: the brush for all strokes.
+        flow: the directions to follow, (H, W, 2) unit vectors (x, y), at the finished picture's size.
+        strokes: where, and with which colours.
+        rng: where the irregularities come from.
+    """
+    lengths = brush.length * rng.uniform(0.65, 1.35, len(strokes.middles)).astype(np.float32)
+    paths = _paths(flow, strokes.middles, lengths)
+    along = max(3, round(brush.length * 1.35 * OVERSAMPLING / SPACING))
+    across = max(3, round(brush.width * 1.25 * OVERSAMPLING / SPACING))
+    step = max(1, CHUNK // (along * across))
+    for first in range(0, len(paths), step):
+        part = slice(first, first + step)
+        path = _resampled(paths[part], along)
+        _stamp(paint, brush, path, strokes.load[part], _cut(brush.hair, rng, (len(path), along, across)))
+
+
+def _cut(hair: Floats, rng: np.random.Generator, shape: tuple[int, int, int]) -> Floats:
+    """Cut a piece of the texture for each stroke: (strokes, along, across)."""
+    strokes, along, across = shape
+    row, column = rng.integers(0, GRAIN, (2, strokes, 1))
+    rows, columns = (row + np.arange(along)) % GRAIN, (column + np.arange(across)) % GRAIN
+    cut: Floats = hair[rows[:, :, None], columns[:, None, :]]
+    return cut
+
+
+def _paths(flow: Floats, middles: Floats, lengths: Floats) -> Floats:
+    """Follow the flow from each middle both ways, by the midpoint rule: (N, KNOTS, 2)."""
+    half = KNOTS // 2
+    path = np.empty((len(middles), KNOTS, 2), np.float32)
+    for sign, knots in ((-1, range(half - 1, -1, -1)), (1, range(half, KNOTS))):
+        at: Floats = middles
+        step = (sign * lengths / (KNOTS - 1))[:, None]
+        for nth, knot in enumerate(knots):
+            stride = step / 2 if nth == 0 else step
+            at = at + stride * _way(flow, at + stride / 2 * _way(flow, at))
+            path[:, knot] = at
+    return path
+
+
+def _way(flow: Floats, at: Floats) -> Floats:
+    rows, columns = flow.shape[:2]
+    x, y = np.clip(at, 0, (columns - 1, rows - 1)).astype(np.intp).T
+    way: Floats = flow[y, x]
+    return way
+
+
+def _resampled(paths: Floats, count: int) -> Floats:
+    """Put `count` points on each path, evenly: (N, count, 2)."""
+    at = np.linspace(0, KNOTS - 1, count, dtype=np.float32)
+    knot = np.minimum(at.astype(np.intp), KNOTS - 2)
+    rest = (at - knot)[None, :, None].astype(np.float32)
+    return paths[:, knot] * (1 - rest) + paths[:, knot + 1] * rest
+
+
+def _stamp(paint: Paint, brush: Brush, paths: Floats, load: Floats, grain: Floats) -> None:
+    """Spread each stroke's bristles over its path, and press them into the paint."""
+    strokes, along, across = grain.shape
+    time = np.linspace(0, 1, along, dtype=np.float32)[None, :, None]
+    side = np.linspace(-1, 1, across, dtype=np.float32)[None, None, :]
+    place, inside = _places(paint, brush, paths, time[..., 0], side[0, 0])
+
+    # Bristles touch the canvas one after another, and leave it when they have run out: the ragged ends.
+    begin = 0.07 * side**2 + 0.025 * grain[:, :1] + 0.03
+    end = 1 - 0.10 * side**2 - brush.dryness * np.clip(0.35 * (grain - 0.6), 0, 1)
+    wet = inside & (time >= begin) & (time <= end)
+    kept = place[wet]
+
+    share = np.clip(0.5 + 0.9 * side + 0.35 * grain, 0, 1)[wet][:, None]
+    which = np.broadcast_to(np.arange(strokes)[:, None, None], wet.shape)[wet]
+    colour = load[which, 0] + (load[which, 1] - load[which, 0]) * share
+    colour[:, 0] += brush.streaks * grain[wet]
+    surface, relief = paint.colour.reshape(-1, 3), paint.height.reshape(-1)
+    taken = brush.pickup * np.broadcast_to(time, wet.shape)[wet][:, None]
+    # Where samples of one chunk share a pixel the last one stays, so strokes cover each other in order.
+    surface[kept] = colour + (surface[kept] - colour) * taken
+
+    ridge = 0.62 - 0.22 * grain + 0.55 * side**6
+    body = brush.body * ridge * (0.8 + 0.25 * np.exp(-8 * time) + 0.3 * time**6)
+    relief[kept] = 0.30 * relief[kept] + body[wet]
+
+
+def _places(paint: Paint, brush: Brush, paths: Floats, time: Floats, side: Floats) -> tuple[np.ndarray, np.ndarray]:
+    """Find the pixel that each sample falls on, (strokes, along, across), and whether it lies on the canvas."""
+    way = np.gradient(paths, axis=1)
+    way /= np.linalg.norm(way, axis=2, keepdims=True) + 1e-6
+    swell = brush.width / 2 * (0.70 + 0.30 * np.sin(np.pi * np.clip(time, 0, 1) ** 0.6))
+    reach = swell[..., None] * side
     rows, columns = paint.height.shape
-    wet = (time >= bundle.first[:, None]) & (time <= bundle.last[:, None])
-    wet &= (x >= 0) & (y >= 0) & (x < columns) & (y < rows)
-    place, stroke, hair = (y * columns + x)[wet], *(np.nonzero(wet)[axis] for axis in (0, 2))
-    heap = bundle.ridge[:, None] * (0.75 + 0.25 * np.exp(-6 * time) + 0.25 * time**4)  # more where it lands and lifts
-    # Where samples share a pixel, the last one assigned stays: strokes cover each other in their order.
-    paint.colour.reshape(-1, 3)[place] = bundle.colour[stroke, hair]
-    height = paint.height.reshape(-1)
-    height[place] = 0.35 * height[place] + heap[wet]
+    x = ((paths[..., :1] - way[..., 1:] * reach) * OVERSAMPLING).astype(np.int32)
+    y = ((paths[..., 1:] + way[..., :1] * reach) * OVERSAMPLING).astype(np.int32)
+    return y * columns + x, (x >= 0) & (y >= 0) & (x < columns) & (y < rows)
 
 
-def _spread(paths: Floats, half: Floats, across: int) -> NDArray[np.int32]:
-    """Widen paths (N, T, 2) by `half` (N, T) to both sides: (N, T, across, 2), in pixels of the wet paint."""
-    along = np.gradient(paths, axis=1)
-    along /= np.linalg.norm(along, axis=2, keepdims=True) + 1e-6
-    aside = np.stack([-along[..., 1], along[..., 0]], axis=2) * half[..., None]
-    side = np.linspace(-1, 1, across, dtype=np.float32)[:, None]
-    points = paths[:, :, None] + aside[:, :, None] * side
-    return np.round(points * OVERSAMPLING).astype(np.int32)
+def lit(paint: Paint, relief: float) -> Image.Image:
+    """Look at the paint under a lamp at the upper left, at the finished size, as RGB.
 
-
-def lit(paint: Paint) -> Image.Image:
-    """Look at the paint under a lamp at the upper left, at the finished size, RGB."""
-    down, right = np.gradient(_softened(paint.height) + 0.10 * _weave(paint.height))
-    facing = np.tanh(2.2 * (right + down))
-    gloss = 0.30 * np.clip(facing - 0.35, 0, None) ** 2
-    shaded = paint.colour * (1 + RELIEF * facing)[..., None] + gloss[..., None]
-    return Image.fromarray((np.clip(shaded, 0, 1) * 255 + 0.5).astype(np.uint8)).reduce(OVERSAMPLING)
+    Args:
+        paint: the paint.
+        relief: how much of its lightness a steep slope gains or loses.
+    """
+    body = _blurred(paint.height, 0.7, 0.7) + 0.6 * _blurred(paint.height, 2.5, 2.5)
+    body += _weave(paint.height)
+    down, right = np.gradient(body)
+    facing = np.tanh(1.7 * (down + right))
+    colour = paint.colour.copy()
+    colour[..., 0] *= 1 + relief * facing
+    gloss = 0.30 * np.clip(facing - 0.45, 0, None) ** 2
+    pixels = np.clip(srgb(colour) + gloss[..., None], 0, 1) * 255 + 0.5
+    return Image.fromarray(pixels.astype(np.uint8)).reduce(OVERSAMPLING)
 
 
 def _weave(height: Floats) -> Floats:
-    """The threads of the canvas, (H, W), which show where little paint is."""
-    y, x = (np.arange(size, dtype=np.float32) * np.float32(np.pi / 3) for size in height.shape)
-    threads: Floats = np.sin(y)[:, None] * np.cos(x) * np.exp(-2.5 * height)
+    """Give the height of the canvas's threads, (H, W); it shows where little paint is."""
+    rows, columns = (np.arange(size, dtype=np.float32) * np.pi / 3 for size in height.shape)
+    threads: Floats = 0.10 * np.sin(rows)[:, None] * np.sin(columns)[None] * np.exp(-2.2 * height)
     return threads
 
 
-def _softened(height: Floats) -> Floats:
-    """Let the paint sink in a little: blur (H, W) by the kernel (1, 2, 1)/4 along both axes."""
-    for _ in range(2):
-        padded = np.pad(height, ((1, 1), (0, 0)), mode="edge")
-        height = (0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]).T
-    return height
+def _blurred(field: Floats, down: float, across: float) -> Floats:
+    """Blur a field (H, W) by a Gaussian of these deviations in pixels; it goes round at the edges."""
+    rows, columns = field.shape
+    falls = np.exp(-2 * (np.pi * down * np.fft.fftfreq(rows)) ** 2)
+    fades = np.exp(-2 * (np.pi * across * np.fft.rfftfreq(columns)) ** 2)
+    kernel = (falls[:, None] * fades[None]).astype(np.float32)
+    return np.fft.irfft2(np.fft.rfft2(field) * kernel, s=field.shape).astype(np.float32)
