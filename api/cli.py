@@ -29,6 +29,7 @@ from service.terminal import (
     Seed,
     Size,
     StyleWeight,
+    errors_to,
     paint_options,
     paint_wish,
     print_json,
@@ -100,10 +101,11 @@ def submit(
     """
     named = {"size": size, "iterations": iterations, "style_weight": style_weight, "seed": seed}
     wish = paint_wish(out, preset, option or (), **named)
-    if url is None or key is None:
-        url, key = _running(data)
+    url, key = _service(url, key, data)
     with Client(url, key) as client:
         job = client.submit(photo.read_bytes(), painting.read_bytes(), wish)
+        if not as_json:
+            errors_to().print(f"[dim]job {job.id}")
         job = watch(client, job, quiet=as_json)
         out.write_bytes(client.download(job))
     if as_json:
@@ -117,7 +119,7 @@ def demo(
     preset: Preset = "standard",
     size: Size = None,
     iterations: Iterations = None,
-    canvas: Annotated[int, typer.Option(help="Seed of the painting that is made.")] = 1,
+    canvas: Annotated[int, typer.Option(min=0, help="Seed of the painting that is made.")] = 1,
 ) -> None:
     """Start a stack of its own, paint one real job with inputs made here, and leave the pictures.
 
@@ -128,7 +130,12 @@ def demo(
     tell(data, preset=preset, options=paint_options((), size=size, iterations=iterations), seed=canvas)
 
 
-def _running(data: Path) -> tuple[str, str]:
+def _service(url: str | None, key: str | None, data: Path) -> tuple[str, str]:
+    """Say where to send a job: to the address that was given, else to the stack that runs on `data`."""
+    if url is not None and key is not None:
+        return url, key
+    if url is not None or key is not None:
+        raise SetupError("An address needs its key, and a key its address: give both --url and --key, or neither.")
     stack = read_running(data)
     if stack is None:
         raise SetupError(

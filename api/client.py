@@ -7,9 +7,10 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
+from pydantic import ValidationError
 
 from api.wire import JobOut, ProblemOut
-from service.errors import ImpastoError, Unavailable
+from service.errors import ImpastoError, SetupError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +39,7 @@ class JobFailed(ImpastoError):
 
 
 class Unreachable(Unavailable):
-    """Raised when no answer comes."""
+    """Raised when no answer comes, or one that says that the service is not itself."""
 
     title = "The service can't be reached"
 
@@ -55,6 +56,8 @@ class Client:
     """
 
     def __init__(self, url: str, key: str, *, timeout_s: float = 60.0) -> None:
+        if not key.isascii():
+            raise SetupError("This is no key: keys are plain ASCII.")
         self._http = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {key}"},
@@ -75,11 +78,11 @@ class Client:
         """Post a job: a photograph and a painting as file bytes, and whatever else its spec says."""
         files = {"content": ("content", content), "style": ("style", style)}
         answer = self._call("POST", "/v1/jobs", files=files, data={"spec": json.dumps(spec or {})})
-        return JobOut.model_validate_json(answer.content)
+        return _job(answer)
 
     def get(self, job_id: str) -> JobOut:
         """Ask how a job stands."""
-        return JobOut.model_validate_json(self._call("GET", f"/v1/jobs/{job_id}").content)
+        return _job(self._call("GET", f"/v1/jobs/{job_id}"))
 
     def follow(self, job_id: str, *, patience_s: float = 60.0) -> Iterator[JobOut]:
         """Yield the job each time that it is asked for, until it is terminal.
@@ -90,9 +93,8 @@ class Client:
         while True:
             try:
                 job = self.get(job_id)
-            except (Unreachable, ApiProblem) as error:
-                away = isinstance(error, Unreachable) or error.problem.status >= httpx.codes.INTERNAL_SERVER_ERROR
-                if not away or time.monotonic() - answered > patience_s:
+            except Unreachable:
+                if time.monotonic() - answered > patience_s:
                     raise
             else:
                 answered = time.monotonic()
@@ -126,6 +128,14 @@ class Client:
             ) from error
         if answer.is_success:
             return answer
-        if answer.headers.get("content-type", "").startswith("application/problem+json"):
+        ours = answer.headers.get("content-type", "").startswith("application/problem+json")
+        if ours and answer.is_client_error:
             raise ApiProblem(ProblemOut.model_validate_json(answer.content))
         raise Unreachable(f"{request.method} {request.url.path}: answered {answer.status_code}")
+
+
+def _job(answer: httpx.Response) -> JobOut:
+    try:
+        return JobOut.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise Unreachable(f"{answer.url.path}: the answer is no job that this client knows") from error

@@ -71,14 +71,19 @@ def problem(  # noqa: PLR0913 - the members of RFC 9457
         "type": f"urn:impasto:problem:{code}",
         "title": title,
         "status": int(status),
-        "detail": detail or title,
+        "detail": _sendable(detail or title),
         "code": code,
         "instance": request.url.path,
         "request_id": request.scope.get("request_id"),
     }
     if fields:
-        body["errors"] = [{"pointer": f.pointer, "detail": f.detail} for f in fields]
+        body["errors"] = [{"pointer": _sendable(f.pointer), "detail": _sendable(f.detail)} for f in fields]
     return JSONResponse(body, status_code=int(status), headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def _sendable(text: str) -> str:
+    """Replace what JSON can escape but UTF-8 can't hold: halves of surrogate pairs."""
+    return text.encode(errors="replace").decode()
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
@@ -105,7 +110,8 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return await _ours(request, errors.InvalidSpec(*field_problems(error.errors())))
+    # The framework's locations begin with where a field stands: in the body.
+    return await _ours(request, errors.InvalidSpec(*field_problems(error.errors(), below=1)))
 
 
 async def _framework(request: Request, error: Exception) -> JSONResponse:

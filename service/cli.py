@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import service
-from service.errors import ImpastoError, StackError
+from service.errors import ImpastoError, SetupError, StackError
 from service.keep import keep
 from service.keys import SCOPES, create_key, revoke_key
 from service.log import configure_logging
@@ -27,6 +28,8 @@ def main() -> None:
         build()()
     except ImpastoError as error:
         raise SystemExit(show_error(error)) from None
+    except OSError as error:
+        raise SystemExit(show_error(SetupError(f"{error.filename or ''}: {error.strerror or error}"))) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
@@ -134,7 +137,7 @@ def _list(as_json: AsJson = False) -> None:
         return
     table = Table("id", "tenant", "name", "scopes", box=None, header_style="bold")
     for record in records:
-        table.add_row(record.id, record.tenant, record.name, " ".join(sorted(record.scopes)))
+        table.add_row(record.id, record.tenant, escape(record.name), " ".join(sorted(record.scopes)))
     Console().print(table)
 
 

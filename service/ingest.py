@@ -7,7 +7,6 @@ before anything is decoded; what is kept is re-encoded pixels in sRGB, upright, 
 from __future__ import annotations
 
 import hashlib
-import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -50,23 +49,19 @@ def ingest(data: bytes, limits: ImageLimits) -> Picture:
     Raises:
         InvalidImage: no JPEG, PNG, WebP or TIFF; truncated; animated or of several pages; beyond the limits.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        warnings.simplefilter("ignore", UserWarning)  # on odd metadata, none of which is kept
-        try:
-            with Image.open(BytesIO(data), formats=FORMATS) as image:
-                _check(image, limits)
-                image.load()
-                pixels = _normalised(image)
-                content_type = Image.MIME[str(image.format)]
-        except UnidentifiedImageError:
-            raise InvalidImage("This is no JPEG, PNG, WebP or TIFF image.") from None
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise InvalidImage(f"The image has more than the {limits.pixels} pixels that are accepted.") from None
-        except InvalidImage:
-            raise
-        except Exception as error:  # hostile bytes lead decoders to raise whatever there is
-            raise InvalidImage("The image is damaged or cut off.") from error
+    Image.MAX_IMAGE_PIXELS = None  # the gate is `_check`, by our own limits
+    try:
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            _check(image, limits)
+            image.load()
+            pixels = _normalised(image)
+            content_type = "image/jpeg" if image.format == "MPO" else Image.MIME[str(image.format)]
+    except UnidentifiedImageError:
+        raise InvalidImage("This is no JPEG, PNG, WebP or TIFF image.") from None
+    except InvalidImage:
+        raise
+    except Exception as error:  # hostile bytes lead decoders to raise whatever there is
+        raise InvalidImage("The image is damaged or cut off.") from error
     return Picture(pixels, content_type, hashlib.sha256(data).hexdigest(), len(data))
 
 
@@ -79,7 +74,8 @@ def _check(image: Image.Image, limits: ImageLimits) -> None:
         raise InvalidImage(f"{size}; a side may have at most {limits.side}.")
     if max(width, height) > limits.aspect * min(width, height):
         raise InvalidImage(f"{size}; the longer side may be at most {limits.aspect:g} times the shorter.")
-    if getattr(image, "n_frames", 1) > 1:
+    # A camera's JPEG may carry previews behind the picture (MPO); that is one picture still.
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         raise InvalidImage("The image is animated or has several pages; one still picture is needed.")
 
 
@@ -106,7 +102,7 @@ def _srgb(image: Image.Image) -> Image.Image:
     """Convert any mode to sRGB, by the image's own profile where it has one that works."""
     if image.mode in {"I;16", "I;16L", "I;16B", "I", "F"}:
         return _from_deep_grey(image)
-    profile = image.info.get("icc_profile", b"")
+    profile = image.info.get("icc_profile") or b""
     if 0 < len(profile) <= MAX_PROFILE_BYTES and image.mode in {"RGB", "L", "CMYK", "LAB"}:
         try:
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
@@ -120,5 +116,5 @@ def _srgb(image: Image.Image) -> Image.Image:
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:
     """Scale 16-bit grey to 8 bit; what Pillow calls 32-bit integers comes from 16-bit files too."""
-    grey = np.clip(np.asarray(image, dtype=np.float64) * (255 / 65535), 0, 255)
-    return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
+    grey = np.clip(np.asarray(image), 0, 65535).astype(np.uint16) >> 8
+    return Image.fromarray(grey.astype(np.uint8)).convert("RGB")

@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.errors import Unavailable, WorkerLost
+from service.errors import JobStoreUnavailable, Unavailable, WorkerLost
 from service.job import Failure, JobState
 from service.log import log
 from service.stores.presence import BEAT_S
@@ -60,7 +60,12 @@ def keep_once(services: Services) -> Kept:
 
 def _take_back(tenant: str, job_id: str, services: Services) -> JobState | None:
     lost = Failure.of(WorkerLost("The worker fell silent, at the last attempt too."), attempt=0)
-    after = services.jobs.give_back_expired(tenant, job_id, lost)
+    try:
+        after = services.jobs.give_back_expired(tenant, job_id, lost)
+    except JobStoreUnavailable as error:
+        services.jobs.ping()  # is it the store, or this record alone? One bad record must not stop the round
+        log().error("take_back_failed", tenant=tenant, job_id=job_id, detail=str(error))
+        return None
     if after is not None:
         log().warning("lease_expired", tenant=tenant, job_id=job_id, state=after)
     return after

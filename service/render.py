@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from structlog.contextvars import bound_contextvars
 
@@ -27,10 +28,13 @@ from service.painting import Images, Losses, Paint, Painting, Step
 from service.pictures import CONTENT_TYPES, SUFFIXES, decode_stored, encode_result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from service.wiring import Services
+
+
+T = TypeVar("T")
 
 
 class Lease(Protocol):
@@ -96,12 +100,12 @@ def render_next(*, services: Services, paint: Paint, hold: Hold, worker: str) ->
 def _attempt(job: Job, *, lease: Lease, services: Services, paint: Paint) -> tuple[list[OutputFile], dict[str, Any]]:
     started = time.monotonic()
     lease.note({"fraction": 0.0, "phase": "fetch"})
-    images = _fetch(job, services=services)
+    images = _fetch(job, lease=lease, services=services)
     fetched = time.monotonic()
     painting = _paint(job, images, lease=lease, paint=paint)
     painted = time.monotonic()
     lease.note({"fraction": 1.0, "phase": "upload"})
-    outputs = [_store(job, "result", painting, services=services)]
+    outputs = [_store(job, "result", painting, lease=lease, services=services)]
     timings = {
         "queue_s": _waited_s(job),
         "fetch_s": fetched - started,
@@ -111,10 +115,10 @@ def _attempt(job: Job, *, lease: Lease, services: Services, paint: Paint) -> tup
     return outputs, _report(job, painting, {name: round(value, 3) for name, value in timings.items()})
 
 
-def _fetch(job: Job, *, services: Services) -> Images:
+def _fetch(job: Job, *, lease: Lease, services: Services) -> Images:
     def pixels(image: Input) -> Any:
         try:
-            data = services.blobs.get(image.key)
+            data = _patiently(lambda: services.blobs.get(image.key), lease=lease, services=services)
         except NotFound:
             raise InputMissing(f"The image at {image.pointer} is no longer in the store.") from None
         if hashlib.sha256(data).hexdigest() != image.sha256:
@@ -151,7 +155,7 @@ def _progress(step: Step, last: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _store(job: Job, name: str, painting: Painting, *, services: Services) -> OutputFile:
+def _store(job: Job, name: str, painting: Painting, *, lease: Lease, services: Services) -> OutputFile:
     output = job.spec.output
     data = encode_result(painting.picture, output)
     height, width, _ = painting.picture.shape
@@ -164,8 +168,29 @@ def _store(job: Job, name: str, painting: Painting, *, services: Services) -> Ou
         width=width,
         height=height,
     )
-    services.blobs.put(file.key, data, content_type=file.content_type)
+    _patiently(
+        lambda: services.blobs.put(file.key, data, content_type=file.content_type), lease=lease, services=services
+    )
     return file
+
+
+def _patiently(call: Callable[[], T], *, lease: Lease, services: Services) -> T:
+    """Make a call of the storage; wait for it, ever longer, while it is away and the job is ours.
+
+    Raises:
+        BlobStoreUnavailable: it was away for `storage_patience_s`.
+    """
+    deadline = time.monotonic() + services.settings.storage_patience_s
+    for pause_s in itertools.chain((0.5, 1.0, 2.0, 4.0), itertools.repeat(8.0)):
+        try:
+            return call()
+        except BlobStoreUnavailable as error:
+            if time.monotonic() + pause_s > deadline:
+                raise
+            log().warning("storage_away", detail=str(error), again_in_s=pause_s)
+        time.sleep(pause_s)
+        lease.check()
+    raise AssertionError("the pauses never end")
 
 
 def _report(job: Job, painting: Painting, timings: Mapping[str, float]) -> dict[str, Any]:
@@ -193,8 +218,10 @@ def _publish(job: Job, outputs: list[OutputFile], report: dict[str, Any], *, ser
 def _give_back(job: Job, error: ImpastoError, *, services: Services) -> None:
     after = services.jobs.give_back(job, Failure.of(error, attempt=job.attempt))
     log().warning("attempt_failed", code=error.code, detail=str(error), state=after)
+    if after is None:  # no longer ours, or published already by a commit whose answer was lost: nothing to delete
+        return
     _discard(job, services=services)
-    if after is not None and not after.terminal:
+    if not after.terminal:
         services.queue.try_ring()
 
 

@@ -50,7 +50,12 @@ class Settings(BaseSettings):
     lease_ttl_s: PositiveFloat = Field(15.0, description="A worker that is silent this long has lost its job.")
     keeper_interval_s: PositiveFloat = Field(1.0, description="Between two rounds of the keeper.")
     tenant_running_max: PositiveInt = Field(64, description="Jobs of one tenant painted at the same time.")
-    run_max_s: PositiveInt = Field(3600, description="Longest run; a doorbell message is redelivered after 4 of them.")
+    run_max_s: PositiveInt = Field(
+        3600, description="Longest run that is reckoned with; an unheard ring is redelivered after 4 of them."
+    )
+    storage_patience_s: PositiveFloat = Field(
+        120.0, description="A worker waits this long for S3 before it gives its job back."
+    )
 
     torch_threads: PositiveInt | None = Field(None, description="Threads of one worker; unset: all cores.")
 
@@ -60,7 +65,9 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
 
     @model_validator(mode="after")
-    def _production_is_safe(self) -> Self:
+    def _safe(self) -> Self:
+        if not self.redis_url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("IMPASTO_REDIS_URL must begin with redis://, rediss:// or unix://")
         if self.environment == "production":
             if "@" not in self.redis_url.get_secret_value():
                 raise ValueError("IMPASTO_REDIS_URL needs a password in production (rediss://:password@host:port/0)")

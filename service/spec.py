@@ -213,12 +213,12 @@ def _problems(options: PaintOptions) -> list[FieldProblem]:
     return problems
 
 
-def field_problems(details: Iterable[ErrorDetails]) -> list[FieldProblem]:
-    """Put what pydantic says into our own words, with JSON pointers (RFC 6901)."""
+def field_problems(details: Iterable[ErrorDetails], *, below: int = 0) -> list[FieldProblem]:
+    """Put what pydantic says into our own words, with JSON pointers (RFC 6901) that leave out `below` outer parts."""
     details = list(details)
     wrong = {detail["loc"][:-1] for detail in details}
     return [
-        FieldProblem(_pointer(detail["loc"]), _sentence(detail))
+        FieldProblem(_pointer(detail["loc"][below:]), _sentence(detail))
         for detail in details
         # A tuple whose only item is wrong is said to be too short as well.
         if not (detail["type"] == "too_short" and any(loc[: len(detail["loc"])] == detail["loc"] for loc in wrong))
@@ -231,7 +231,7 @@ def _pointer(loc: Iterable[str | int]) -> str:
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
-_BRANCHES = ("dict[", "literal[", "body")
+_BRANCHES = ("dict[", "literal[", "[key]")
 
 
 def _sentence(detail: ErrorDetails) -> str:

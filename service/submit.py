@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import TYPE_CHECKING
 
 from uuid_utils import uuid7
@@ -27,7 +26,8 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services) -> Job:
 
     Raises:
         InvalidSpec: fields that can't be painted, images that are unknown or no pictures.
-        Unavailable: a store is out of reach; nothing was accepted.
+        Unavailable: a store is out of reach; nothing was accepted, unless Redis took the job but could not say in
+            time that it is on its disk.
     """
     spec, inputs = _pin_images(spec.resolve(), tenant=tenant, services=services)
     check_sizes(spec.options, inputs)
@@ -83,6 +83,6 @@ def _uploaded(ref: ImageRef, *, tenant: str, services: Services) -> Upload:
         return services.uploads.get(tenant, ref.upload_id)
     try:
         data = base64.b64decode(ref.data or "", validate=True)
-    except binascii.Error:
+    except ValueError:
         raise InvalidImage("This is not base64.") from None
     return upload(data, tenant=tenant, services=services)

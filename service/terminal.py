@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -19,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from service.errors import FieldProblem, ImpastoError, InvalidSpec, Unavailable
+from service.errors import FieldProblem, ImpastoError, InvalidSpec, SetupError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,10 +64,10 @@ def errors_to() -> Console:
 def show_error(error: ImpastoError) -> Exit:
     """Print an error as a sentence, its fields below it, and return how to end."""
     console = errors_to()
-    console.print(f"[bold red]{error.title}.[/]")
+    console.print(f"[bold red]{escape(error.title)}.[/]")
     if isinstance(error, InvalidSpec):
         for field in error.problems:
-            console.print(f"  [bold]{field.pointer or '/'}[/]  {field.detail}", soft_wrap=True)
+            console.print(f"  [bold]{escape(field.pointer or '/')}[/]  {escape(field.detail)}", soft_wrap=True)
     elif str(error) and str(error).rstrip(".") != error.title:
         console.print(str(error), markup=False, soft_wrap=True)
     return Exit.UNAVAILABLE if isinstance(error, Unavailable) else Exit.FAILED
@@ -105,7 +106,10 @@ def output_format(out: Path) -> str:
 
     Raises:
         InvalidSpec: it is none that we write.
+        SetupError: there is no such folder.
     """
+    if not out.absolute().parent.is_dir():
+        raise SetupError(f"There is no folder {out.absolute().parent} to write {out.name} to.")
     try:
         return FORMATS[out.suffix.lower()]
     except KeyError:

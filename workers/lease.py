@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from contextlib import contextmanager
@@ -20,6 +21,10 @@ MARGIN = 0.2
 """Share of the TTL that is left to stop in: a worker that could not renew for 80 % of it takes the job for lost."""
 
 
+STUCK = 70
+"""Exit code of a child that had to be ended: EX_SOFTWARE of sysexits.h."""
+
+
 class HeldLease:
     """Renews one job's lease from a thread of its own, so that no long iteration delays it.
 
@@ -34,6 +39,7 @@ class HeldLease:
         self._job = job
         self._jobs = jobs
         self._silence_s = ttl_s * (1 - MARGIN)
+        self._grace_s = ttl_s
         self._interval_s = min(ttl_s / 3, 1.0)  # a second, so that clients see the progress move
         self._renewed = asked
         self._refused = False
@@ -67,6 +73,8 @@ class HeldLease:
 
     def _beat(self) -> None:
         while not self._released.wait(self._interval_s):
+            if time.monotonic() - self._renewed > self._silence_s + self._grace_s:
+                self._abandon()
             asked, progress = time.monotonic(), self._progress
             try:
                 renewed = self._jobs.renew(self._job, progress)
@@ -75,8 +83,15 @@ class HeldLease:
                 continue
             if not renewed:
                 self._refused = True
+                if not self._released.wait(self._grace_s):
+                    self._abandon()
                 return
             self._renewed = asked
+
+    def _abandon(self) -> None:
+        """End this process: the job has been lost for long, and the painting did not stop by itself."""
+        log().error("worker_stuck", job_id=self._job.id)
+        os._exit(STUCK)
 
 
 @contextmanager

@@ -87,16 +87,19 @@ async def _spec_from(request: Request) -> RenderSpec:
     if kind == "application/json":
         return parse_spec(_parsed(await request.body(), pointer=""))
     if kind == "multipart/form-data":
-        async with request.form(max_files=MAX_PARTS, max_fields=MAX_PARTS) as form:
-            return parse_spec(await _from_form(form))
+        try:
+            async with request.form(max_files=MAX_PARTS, max_fields=MAX_PARTS) as form:
+                return parse_spec(await _from_form(form))
+        except UnicodeError:
+            raise HTTPException(400, "The form's names are not text in the charset that it announces.") from None
     raise HTTPException(415)
 
 
 def _parsed(text: str | bytes, *, pointer: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
-        raise InvalidSpec(FieldProblem(pointer, "this is not JSON")) from None
+    except (ValueError, RecursionError):
+        raise InvalidSpec(FieldProblem(pointer, "this is not JSON, or nested too deeply")) from None
 
 
 async def _from_form(form: FormData) -> Any:

@@ -42,14 +42,14 @@ def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", "unknown"))
 
 
-def _client(settings: Settings, endpoint: str | None) -> S3Client:
+def _client(settings: Settings, endpoint: str | None, *, patient: bool) -> S3Client:
     key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": settings.s3_addressing},
-        connect_timeout=3,
-        read_timeout=20,
-        retries={"mode": "standard", "total_max_attempts": 4},
+        connect_timeout=3 if patient else 1,
+        read_timeout=20 if patient else 2,
+        retries={"mode": "standard", "total_max_attempts": 4 if patient else 1},
         # Other makers' S3 do not all know the newer trailing checksums.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -73,7 +73,7 @@ class BlobStore:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._bucket = settings.s3_bucket
-        self._clients: dict[str | None, S3Client] = {}
+        self._clients: dict[tuple[str | None, bool], S3Client] = {}
         self._making = Lock()
 
     @property
@@ -84,16 +84,16 @@ class BlobStore:
     def _public(self) -> S3Client:
         return self._client(self._settings.s3_public_endpoint or self._settings.s3_endpoint)
 
-    def _client(self, endpoint: str | None) -> S3Client:
+    def _client(self, endpoint: str | None, *, patient: bool = True) -> S3Client:
         with self._making:  # boto3 makes clients on one thread at a time
-            if endpoint not in self._clients:
-                self._clients[endpoint] = _client(self._settings, endpoint)
-            return self._clients[endpoint]
+            if (endpoint, patient) not in self._clients:
+                self._clients[endpoint, patient] = _client(self._settings, endpoint, patient=patient)
+            return self._clients[endpoint, patient]
 
     @_translated
     def ping(self) -> None:
-        """Return when the bucket answers."""
-        self._s3.head_bucket(Bucket=self._bucket)
+        """Return when the bucket answers; who asks wants to know within seconds."""
+        self._client(self._settings.s3_endpoint, patient=False).head_bucket(Bucket=self._bucket)
 
     @_translated
     def ensure_bucket(self) -> None:

@@ -7,7 +7,10 @@
 -- ARGV  1 tenant   2 id   3 head start in ms   4… field, value, …
 -- Returns the time of creation in ms: that of the first call, when it is sent again.
 local made = redis.call('HGET', KEYS[1], 'created_ms')
-if made then return made end
+if made then
+  redis.call('HSET', KEYS[1], 'created_ms', made) -- a write, for WAITAOF to wait for
+  return made
+end
 local now = now_ms()
 redis.call('HSET', KEYS[1], 'created_ms', now, 'attempt', 0, 'fence', 0, 'version', 1,
   'ready_score', now - ARGV[3], unpack(ARGV, 4))

@@ -41,7 +41,7 @@ def uploaded(client: httpx.Client, photograph: bytes) -> str:
 def posted(client: httpx.Client, **wish: Any) -> httpx.Response:
     image = {"data": base64.b64encode(photograph_bytes()).decode()}
     spec = {"kind": "transfer", "content": image, "styles": [{"image": image}], **wish}
-    return client.post("/v1/jobs", json=spec)
+    return client.post("/v1/jobs", content=json.dumps(spec), headers={"Content-Type": "application/json"})
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str, *pointers: str) -> None:
@@ -153,6 +153,10 @@ def test_inline_images_are_kept_as_uploads_and_not_in_the_record(client: httpx.C
         ({"priority": "urgent"}, "/priority"),
         ({"attempts_max": 0}, "/attempts_max"),
         ({"labels": {"a": "x" * 300}}, "/labels/a"),
+        ({"labels": {"x" * 65: "a"}}, "/labels/" + "x" * 65),
+        ({"bodyx": 1}, "/bodyx"),
+        ({"content": {"data": "é"}}, "/content/data"),
+        ({"options": {"content_layers": {"relu\ud800": 1}}}, "/options/content_layers/relu?"),
     ],
 )
 def test_a_wrong_field_is_named_by_its_pointer(client: httpx.Client, wish: dict[str, Any], pointer: str) -> None:
@@ -173,6 +177,7 @@ def test_what_is_not_json_is_refused(client: httpx.Client) -> None:
     assert_problem(client.post("/v1/jobs", content=b"{", headers=headers), 422, "invalid_spec", "")
     assert_problem(client.post("/v1/jobs", content=b"[]", headers=headers), 422, "invalid_spec", "")
     assert_problem(client.post("/v1/jobs", content=b"\xff", headers=headers), 422, "invalid_spec", "")
+    assert_problem(client.post("/v1/jobs", content=b"[" * 200_000, headers=headers), 422, "invalid_spec", "")
 
 
 @pytest.mark.parametrize(
@@ -326,6 +331,9 @@ def test_an_unknown_path_and_a_wrong_method_are_problems(client: httpx.Client) -
 def test_a_broken_form_is_a_problem(client: httpx.Client) -> None:
     headers = {"Content-Type": "multipart/form-data"}
     assert_problem(client.post("/v1/jobs", content=b"--b", headers=headers), 400, "bad_request")
+    named = b'--b\r\nContent-Disposition: form-data; name="\xff-\xff"\r\n\r\nx\r\n--b--\r\n'
+    strange = {"Content-Type": "multipart/form-data; boundary=b; charset=punycode"}
+    assert_problem(client.post("/v1/jobs", content=named, headers=strange), 400, "bad_request")
 
 
 def test_the_request_id_is_the_clients_own_or_a_new_one(client: httpx.Client) -> None:

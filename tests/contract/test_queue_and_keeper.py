@@ -64,6 +64,18 @@ def test_the_keeper_takes_jobs_back_from_silent_workers_and_fails_them_at_the_ca
     assert (ended.error.code, ended.error.attempt, ended.attempt) == ("worker_lost", 2, 2)
 
 
+def test_one_bad_record_does_not_stop_the_keeper(settings: Settings, tenant: str) -> None:
+    with open_services(settings.model_copy(update={"lease_ttl_s": 0.001})) as services:
+        for _ in range(2):
+            services.jobs.submit(job(tenant))
+        bad, good = claimed(services.jobs), claimed(services.jobs)
+        while len(services.jobs.expired_leases()) < 2:
+            pass
+        services.jobs._redis.hdel(f"{settings.redis_prefix}job:{tenant}:{bad.id}", "lease_until_ms")
+        assert keep_once(services).requeued == 1
+        assert services.jobs.get(tenant, good.id).state is JobState.QUEUED
+
+
 def test_the_keeper_says_that_it_is_there_and_leaves_when_told(services: Services, tenant: str) -> None:
     stop = threading.Event()
     keeper = threading.Thread(target=keep, args=(services, stop))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Generator, Iterator
 from functools import partial
@@ -19,7 +21,8 @@ from service.submit import submit
 from service.upload import upload
 from service.wiring import Services, open_services
 from tests.images import photograph_bytes
-from workers.lease import HeldLease, hold
+from tests.relay import late_relay
+from workers.lease import STUCK, HeldLease, hold
 
 pytestmark = pytest.mark.servers
 
@@ -238,9 +241,33 @@ def test_a_worker_cut_off_from_the_store_takes_its_job_for_lost_before_the_lease
 
 def test_storage_that_is_away_gives_the_job_back(settings: Settings, services: Services, tenant: str) -> None:
     job = submitted(services, tenant)
-    with open_services(settings.model_copy(update={"s3_endpoint": "http://127.0.0.1:1"})) as cut_off:
+    away = {"s3_endpoint": "http://127.0.0.1:1", "storage_patience_s": 0.1}
+    with open_services(settings.model_copy(update=away)) as cut_off:
         rendered(cut_off)
     assert services.jobs.get(tenant, job.id).state is JobState.QUEUED
+
+
+def test_storage_that_comes_back_in_time_costs_no_attempt(settings: Settings, services: Services, tenant: str) -> None:
+    job = submitted(services, tenant)
+    with late_relay(settings.s3_endpoint or "", after_s=4.0) as endpoint:
+        with open_services(settings.model_copy(update={"s3_endpoint": endpoint})) as patient:
+            rendered(patient)
+        done = services.jobs.get(tenant, job.id)
+        assert (done.state, done.attempt) == (JobState.SUCCEEDED, 1)
+
+
+def test_a_child_that_does_not_stop_is_ended() -> None:
+    program = """
+import time
+from service.settings import Settings
+from service.wiring import open_services
+from tests.contract.test_job_store import job
+from workers.lease import HeldLease
+jobs = open_services(Settings(redis_url="redis://127.0.0.1:1/0")).jobs
+HeldLease(job("t"), jobs, ttl_s=0.5, asked=time.monotonic()).start()
+time.sleep(60)
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=50, check=False).returncode == STUCK
 
 
 def test_a_store_that_is_away_is_said_to_whoever_rang(settings: Settings) -> None:

@@ -198,6 +198,9 @@ def test_submit_names_the_wrong_field_and_fails(up: Up, files: tuple[Path, Path]
         (["-o", "out.png", "-O", "size"], 1, "name=value"),
         (["-o", "out.png", "--data", "nowhere"], 1, "No stack runs on nowhere"),
         (["-o", "out.png", "--url", "http://127.0.0.1:1", "--key", "k"], 3, "can't be reached"),
+        (["-o", "out.png", "--url", "http://127.0.0.1:1"], 1, "both --url and --key"),
+        (["-o", "out.png", "--url", "http://127.0.0.1:1", "--key", "é"], 1, "plain ASCII"),
+        (["-o", "missing/out.png"], 1, "There is no folder"),
         ([], 2, "--out"),
     ],
 )
@@ -255,9 +258,12 @@ def test_keys_are_made_listed_and_revoked(stack: RunningStack) -> None:
     environment = {"IMPASTO_REDIS_URL": stack.redis_url}
     key = json.loads(impasto("keys", "create", "shop", "--tenant", "acme", "--json", **environment).stdout)["key"]
     key_id = key.split("_")[1]
+    impasto("keys", "create", "[/odd]", **environment)
     listed = json.loads(impasto("keys", "list", "--json", **environment).stdout)
     assert {"id": key_id, "tenant": "acme", "name": "shop", "scopes": ["jobs:read", "jobs:write"]} in listed
-    assert key_id in impasto("keys", "list", **environment).stdout
+    table = impasto("keys", "list", **environment).stdout
+    assert key_id in table
+    assert "[/odd]" in table
     assert httpx.get(f"{stack.url}/v1/jobs/x", headers={"Authorization": f"Bearer {key}"}).status_code == 404
     assert json.loads(impasto("keys", "revoke", key_id, "--json", **environment).stdout) == {"revoked": key_id}
     assert httpx.get(f"{stack.url}/v1/jobs/x", headers={"Authorization": f"Bearer {key}"}).status_code == 401

@@ -101,6 +101,18 @@ def test_a_broken_profile_is_dropped() -> None:
     assert np.array_equal(ingest(data, LIMITS).pixels, gradient(8, 8))
 
 
+def test_a_cameras_jpeg_with_a_preview_behind_it_is_one_picture() -> None:
+    large, preview = (Image.fromarray(gradient(width, width // 2)) for width in (64, 16))
+    picture = ingest(file_of(large, "MPO", save_all=True, append_images=[preview]), LIMITS)
+    assert (picture.pixels.shape, picture.content_type) == ((32, 64, 3), "image/jpeg")
+
+
+def test_a_limit_above_the_decoders_own_holds() -> None:
+    wide = ImageLimits(pixels=200_000_000, side=20_000, aspect=8)
+    data = file_of(Image.new("1", (10_000, 9_000)))
+    assert ingest(data, wide).pixels.shape == (9_000, 10_000, 3)
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [
