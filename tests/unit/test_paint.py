@@ -193,6 +193,24 @@ def test_the_seed_decides_the_noise() -> None:
 
 
 @pytest.mark.weights
+@pytest.mark.parametrize(
+    ("normalization", "width", "height", "longest"),
+    [("mean", 40, 30, 40), ("mean", 80, 30, 64), ("mean", 6, 12, 32), ("gatys", 40, 30, 64), ("sum", 40, 30, 64)],
+)
+def test_a_small_painting_is_enlarged_only_for_sums_or_to_be_seen_at_all(
+    normalization: str, width: int, height: int, longest: int
+) -> None:
+    painting = gradient(width, height)
+    layers = {"relu1_1": 1.0, "relu5_1": 1.0}
+    options = spec(normalization=normalization, style_layers=layers).options
+    network, _ = device.network(options, torch.device("cpu"))
+    image = resized(PHOTOGRAPH, 64)
+    objective = aim(network, image, resized(painting, longest), options)
+    _, actual = painted(style=painting, normalization=normalization, style_layers=layers, iterations=1)
+    assert flat(actual.before) == pytest.approx(flat(objective.read(objective.terms(image))), rel=1e-5)
+
+
+@pytest.mark.weights
 @pytest.mark.parametrize(("total", "slope"), [(torch.nan, 1.0), (torch.inf, 1.0), (1.0, torch.nan), (1.0, torch.inf)])
 def test_an_objective_or_a_slope_beyond_the_finite_numbers_is_said_to_diverge(total: float, slope: float) -> None:
     network, _ = device.network(spec().options, torch.device("cpu"))

@@ -102,7 +102,8 @@ def test_order_of_the_answer_is_from_shallow_to_deep() -> None:
 def test_a_plain_picture_has_no_edges_when_padding_replicates() -> None:
     plain = torch.full((1, 3, 48, 48), 0.7, dtype=torch.float64)
     spread = {}
-    for padding in ("zeros", "replicate"):
+    paddings: tuple[Literal["zeros", "replicate"], ...] = ("zeros", "replicate")
+    for padding in paddings:
         values = activations(replace(ours("vgg16"), padding=padding), plain, ["relu4_1"])["relu4_1"]
         spread[padding] = (values.amax((2, 3)) - values.amin((2, 3))).max().item()
     assert spread["replicate"] == pytest.approx(0, abs=1e-12)
@@ -114,6 +115,7 @@ def test_activations_are_channels_last() -> None:
     assert all(values.is_contiguous(memory_format=torch.channels_last) for values in found.values())
 
 
-def test_the_smallest_picture_is_one_step_of_the_deepest_layer() -> None:
-    seen = activations(ours("vgg16"), picture(16, 16), ["relu5_1"])
+@pytest.mark.parametrize("padding", ["zeros", "replicate"])
+def test_the_smallest_picture_is_one_step_of_the_deepest_layer(padding: Literal["zeros", "replicate"]) -> None:
+    seen = activations(replace(ours("vgg16"), padding=padding), picture(16, 16), ["relu5_1"])
     assert tuple(seen["relu5_1"].shape) == (1, 512, 1, 1)

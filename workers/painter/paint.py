@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from service.errors import Diverged
+from service.networks import NETWORKS
 from service.painting import Painting, Step
 from workers.painter import device, optimise
 from workers.painter.images import noise, resized, to_image, to_pixels
@@ -33,7 +34,9 @@ LOSSES_DUE = {"cpu": 1, "cuda": 10}
 def paint(spec: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
     """Paint what a resolved spec says; implements `service.painting.Paint`.
 
-    Both images are scaled so that their longer sides have `options.size` pixels, keeping their own aspect ratios.
+    Both images are scaled so that their longer sides have `options.size` pixels, keeping their own aspect ratios; but a
+    smaller painting is only enlarged where the normalization compares sums, which are over as many positions then.
+    Enlarged, it has no fine strokes, its blur would be taken for its style, and the result comes out soft.
 
     On the CPU the picture is the same to the byte for the same spec, images, version and number of threads.
 
@@ -58,7 +61,8 @@ def _paint(options: PaintOptions, images: Images) -> Generator[Step, None, Paint
     assert options.iterations is not None, "the spec is not resolved"
     place = device.choose()
     vgg, weights_sha256 = device.network(options, place)
-    content, style = (resized(pixels, options.size).to(place) for pixels in (images.content, images.styles[0]))
+    content = resized(images.content, options.size).to(place)
+    style = resized(images.styles[0], _style_size(images.styles[0], options)).to(place)
     objective = aim(vgg, content, style, options)
     start = content if options.init == "content" else noise(content, options.seed)
     minimise = OPTIMIZERS[options.optimizer]
@@ -76,6 +80,15 @@ def _paint(options: PaintOptions, images: Images) -> Generator[Step, None, Paint
     with torch.no_grad():
         after = objective.read(objective.terms(to_image(picture, place)))
     return Painting(picture, before, after, device.name(place), weights_sha256)
+
+
+def _style_size(style: Pixels, options: PaintOptions) -> int:
+    """Choose the longer side of a painting, in pixels; the shorter one has at least a position in every layer."""
+    if options.normalization != "mean":
+        return options.size
+    short, long = (int(side) for side in sorted(style.shape[:2]))
+    coarsest = max(layer.stride for layer in NETWORKS[options.network].layers.values())
+    return min(options.size, max(long, math.ceil(coarsest * long / short)))
 
 
 def _read(objective: Objective, point: Point, iteration: int) -> Losses:
