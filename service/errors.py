@@ -16,6 +16,7 @@
     ├── RenderError                 why an attempt ended without a picture
     │   ├── LeaseLost               the job is no longer this worker's
     │   ├── WorkerLost              the worker stopped answering
+    │   ├── RecordUnreadable        the job's record is of another version, or damaged
     │   ├── InputMissing            an input's bytes are gone from the store, or are not what was stored
     │   ├── OutOfMemory             the device's memory did not suffice
     │   ├── Diverged                the optimisation left the finite numbers
@@ -176,6 +177,14 @@ class WorkerLost(RenderError):
 
     code = "worker_lost"
     title = "The worker stopped answering"
+
+
+class RecordUnreadable(RenderError):
+    """Raised when a job's record can't be read by this version."""
+
+    code = "record_unreadable"
+    title = "The job's record can't be read"
+    retryable = True  # by a worker of another version
 
 
 class InputMissing(RenderError):

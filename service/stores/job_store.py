@@ -11,7 +11,7 @@ import uuid
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from service.errors import JobStoreUnavailable, NotFound
+from service.errors import JobStoreUnavailable, NotFound, RecordUnreadable
 from service.job import PRIORITY_HEAD_START_MS, Failure, Input, Job, JobState, Move, OutputFile
 from service.spec import RenderSpec
 from service.stores.connection import RedisClient, script, translated
@@ -103,6 +103,7 @@ class JobStore:
 
         Raises:
             NotFound: the tenant has no such job.
+            RecordUnreadable: it was written by another version, or is damaged.
         """
         record = self._redis.hgetall(self._key("job", tenant, job_id))
         if not record:
@@ -111,8 +112,11 @@ class JobStore:
 
     @translated
     def claim(self, owner: str) -> Job | None:
-        """Take the next ready job, with one attempt charged and a new fence; None when nothing is ready."""
-        answer = self._claim(
+        """Take the next ready job, with one attempt charged and a new fence; None when nothing is ready.
+
+        A job whose record this version can't read is given back, and the one after it taken.
+        """
+        while answer := self._claim(
             keys=[
                 self._key("turns"),
                 self._key("turn"),
@@ -120,11 +124,14 @@ class JobStore:
                 self._key("claim", uuid.uuid4().hex),
             ],
             args=[self._prefix, owner, self._ttl_ms, self._cap, Move.CLAIM.before, Move.CLAIM.after],
-        )
-        if not answer:
-            return None
-        tenant, job_id, flat = answer
-        return _job(tenant, job_id, dict(zip(flat[::2], flat[1::2], strict=True)))
+        ):
+            tenant, job_id, flat = answer
+            record = dict(zip(flat[::2], flat[1::2], strict=True))
+            try:
+                return _job(tenant, job_id, record)
+            except RecordUnreadable as error:
+                self._end_attempt(tenant, job_id, Failure.of(error, attempt=0), fence=record["fence"])
+        return None
 
     @translated
     def renew(self, job: Job, progress: Mapping[str, Any] | None = None) -> bool:
@@ -245,6 +252,13 @@ def _flat(**fields: object) -> list[str]:
 
 
 def _job(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
+    try:
+        return _parsed(tenant, job_id, record)
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecordUnreadable(f"The record of job {job_id} can't be read: {type(error).__name__}.") from error
+
+
+def _parsed(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
     def whole(name: str) -> int | None:
         return int(record[name]) if name in record else None
 

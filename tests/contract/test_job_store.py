@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from uuid_utils import uuid7
 
-from service.errors import JobStoreUnavailable, NotFound
+from service.errors import JobStoreUnavailable, NotFound, RecordUnreadable
 from service.job import Failure, Input, Job, JobState, OutputFile
 from service.settings import Settings
 from service.spec import RenderSpec, parse_spec
@@ -233,6 +234,19 @@ def test_the_estimated_start_follows_the_pace_of_finished_jobs(jobs: JobStore, t
 def test_a_running_job_waits_for_nothing(jobs: JobStore, tenant: str) -> None:
     jobs.submit(job(tenant))
     assert jobs.wait(claimed(jobs)) is None
+
+
+def test_a_record_that_can_not_be_read_fails_in_the_end_and_stops_nobody(
+    settings: Settings, jobs: JobStore, tenant: str
+) -> None:
+    strange, plain = jobs.submit(job(tenant)), jobs.submit(job(tenant))
+    jobs._redis.hset(f"{settings.redis_prefix}job:{tenant}:{strange.id}", "spec", '{"kind": "of tomorrow"}')
+    with pytest.raises(RecordUnreadable):
+        jobs.get(tenant, strange.id)
+    assert claimed(jobs).id == plain.id
+    record = jobs._redis.hgetall(f"{settings.redis_prefix}job:{tenant}:{strange.id}")
+    assert (record["state"], record["attempt"]) == (JobState.FAILED, "3")
+    assert json.loads(record["error"])["code"] == "record_unreadable"
 
 
 def test_redis_out_of_reach_is_said_in_our_own_words() -> None:
