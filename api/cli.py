@@ -119,6 +119,7 @@ def demo(
     preset: Preset = "standard",
     size: Size = None,
     iterations: Iterations = None,
+    palette: Annotated[str, typer.Option(help="Of that painting: dusk, harvest or tide.")] = "dusk",
     canvas: Annotated[int, typer.Option(min=0, help="Seed of the painting that is made.")] = 1,
 ) -> None:
     """Start a stack of its own, paint one real job with inputs made here, and leave the pictures.
@@ -127,7 +128,8 @@ def demo(
     """
     from api.demo.story import tell  # noqa: PLC0415 - draws with scikit-learn and matplotlib
 
-    tell(data, preset=preset, options=paint_options((), size=size, iterations=iterations), seed=canvas)
+    options = paint_options((), size=size, iterations=iterations)
+    tell(data, preset=preset, options=options, palette=palette, seed=canvas)
 
 
 def _service(url: str | None, key: str | None, data: Path) -> tuple[str, str]:

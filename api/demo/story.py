@@ -16,10 +16,11 @@ from rich.table import Table
 from api.client import Client
 from api.demo.canvas import paint_canvas
 from api.demo.photo import ATTRIBUTION, photograph
+from api.demo.pigments import PALETTES
 from api.demo.sheet import LossPoint, contact_sheet, loss_plot
 from api.watch import watch
 from service.embedded.running import RunningStack, read_running
-from service.errors import StackError
+from service.errors import FieldProblem, InvalidSpec, StackError
 from service.terminal import errors_to
 
 if TYPE_CHECKING:
@@ -34,18 +35,21 @@ START_S = 120.0
 """A small machine under load starts a stack more slowly than this only if something is wrong."""
 
 
-def tell(data: Path, *, preset: str, options: dict[str, Any], seed: int) -> None:
+def tell(data: Path, *, preset: str, options: dict[str, Any], palette: str, seed: int) -> None:
     """Paint the demo's picture and leave it in `data/pictures`, with a contact sheet and the loss curve.
 
     The last line on stdout is the picture's path.
 
     Raises:
+        InvalidSpec: there is no such palette.
         StackError: the stack did not start.
         JobFailed: the job ended without a picture.
     """
+    if palette not in PALETTES:
+        raise InvalidSpec(FieldProblem("/palette", f"choose from {', '.join(PALETTES)}"))
     say = errors_to()
     say.print("[bold cyan]1[/]  Making a photograph and a painting")
-    content, style = photograph(), paint_canvas(seed, *CANVAS)
+    content, style = photograph(), paint_canvas(seed, *CANVAS, PALETTES[palette])
     say.print("[bold cyan]2[/]  Starting Redis, S3, the API, a worker and the keeper on this machine")
     with _stack(data) as stack, Client(stack.url, stack.key) as client:
         say.print(f"[bold cyan]3[/]  Posting the job to {stack.url}")

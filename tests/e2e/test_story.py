@@ -270,6 +270,13 @@ def test_keys_are_made_listed_and_revoked(stack: RunningStack) -> None:
     assert impasto("keys", "revoke", key_id, **environment).returncode == 1
 
 
+def test_the_demo_knows_its_palettes(tmp_path: Path) -> None:
+    run = impasto("demo", "--palette", "mud", "--data", tmp_path)
+    assert run.returncode == 1
+    assert "/palette" in run.stderr
+    assert "dusk, harvest, tide" in run.stderr
+
+
 def test_every_command_has_help_with_what_it_does() -> None:
     commands = [["up"], ["down"], ["api"], ["worker"], ["keeper"], ["submit"], ["render"], ["demo"], ["openapi"]]
     commands += [["keys", "create"], ["keys", "list"], ["keys", "revoke"], ["weights", "pull"], ["weights", "list"]]
