@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from service.errors import DeviceFailed, Diverged, OutOfMemory, WeightsMissing
+from service.errors import Diverged, WeightsMissing
 from service.networks import NETWORKS
 from service.painting import Images, Losses, Paint, Painting, Pixels, Step
 from service.spec import ImageRef, PaintOptions, RenderSpec, Style
@@ -247,29 +247,6 @@ def test_the_network_is_read_once_and_serves_every_pooling_and_padding() -> None
     assert (other.pooling, other.padding) == ("avg", "replicate")
     assert one.kernels is other.kernels
     assert sha256 == same
-
-
-@pytest.mark.parametrize(
-    ("raised", "ours"),
-    [
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."), OutOfMemory),
-        (torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nmore"), DeviceFailed),
-        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), DeviceFailed),
-        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), DeviceFailed),
-        (RuntimeError("a mistake of ours"), RuntimeError),
-    ],
-    ids=str,
-)
-def test_what_torch_raises_comes_out_in_our_words(raised: Exception, ours: type[Exception]) -> None:
-    with pytest.raises(Exception, match=str(raised)[:9]) as caught, device.errors_translated():
-        raise raised
-    assert type(caught.value) is ours
-    assert "\n" not in str(caught.value)
-
-
-def test_memory_of_the_machine_that_does_not_suffice_is_said_so() -> None:
-    with pytest.raises(OutOfMemory, match="allocate"), device.errors_translated():
-        torch.empty(10**14)
 
 
 @pytest.mark.weights
