@@ -13,28 +13,9 @@ from service.embedded.running import read_running
 from service.errors import SetupError
 from service.log import configure_logging
 from service.settings import read_settings
-from service.terminal import (
-    DATA,
-    MANAGE,
-    PAINT,
-    RUN,
-    AsJson,
-    DataFolder,
-    Iterations,
-    MoreOptions,
-    Out,
-    Painting,
-    Photo,
-    Preset,
-    Seed,
-    Size,
-    StyleWeight,
-    errors_to,
-    paint_options,
-    paint_wish,
-    print_json,
-)
+from service.terminal import DATA, MANAGE, PAINT, RUN, AsJson, DataFolder, errors_to, print_json
 from service.wiring import open_services
+from service.wish import Iterations, Preset, Size, Wish, paint_options, with_wish
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,40 +59,29 @@ def openapi() -> None:
         typer.echo(json.dumps(create_app(services).openapi(), indent=2, ensure_ascii=False))
 
 
-def submit(
-    photo: Photo,
-    painting: Painting,
-    out: Out,
-    preset: Preset = "standard",
-    size: Size = None,
-    iterations: Iterations = None,
-    style_weight: StyleWeight = None,
-    seed: Seed = None,
-    option: MoreOptions = None,
-    url: Url = None,
-    key: Key = None,
-    data: DataFolder = DATA,
-    as_json: AsJson = False,
-) -> None:
+@with_wish
+def submit(wish: Wish, url: Url = None, key: Key = None, data: DataFolder = DATA, as_json: AsJson = False) -> None:
     """Send a job to a running service, follow it, and save the picture.
 
     Without --url and --key it takes those of the stack that `impasto up` runs on --data.
 
     Example: impasto submit photo.jpg painting.jpg -o out.png --preset draft
     """
-    named = {"size": size, "iterations": iterations, "style_weight": style_weight, "seed": seed}
-    wish = paint_wish(out, preset, option or (), **named)
     url, key = _service(url, key, data)
     with Client(url, key) as client:
-        job = client.submit(photo.read_bytes(), painting.read_bytes(), wish)
+        job = client.submit({pointer: file.read_bytes() for pointer, file in wish.images.items()}, wish.spec)
         if not as_json:
             errors_to().print(f"[dim]job {job.id}")
         job = watch(client, job, quiet=as_json)
-        out.write_bytes(client.download(job))
+        made = {name: wish.place(name) for name in dict.fromkeys(["result", *(file.name for file in job.outputs)])}
+        for name, place in made.items():
+            place.write_bytes(client.download(job, name))
     if as_json:
-        print_json({"picture": str(out), "job": job.model_dump(mode="json")})
+        files = {name: str(place) for name, place in made.items()}
+        print_json({"picture": str(wish.out), "files": files, "job": job.model_dump(mode="json")})
     else:
-        typer.echo(out)
+        for place in made.values():
+            typer.echo(place)
 
 
 def demo(

@@ -74,9 +74,14 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def submit(self, content: bytes, style: bytes, spec: Mapping[str, Any] | None = None) -> JobOut:
-        """Post a job: a photograph and a painting as file bytes, and whatever else its spec says."""
-        files = {"content": ("content", content), "style": ("style", style)}
+    def submit(self, images: Mapping[str, bytes], spec: Mapping[str, Any] | None = None) -> JobOut:
+        """Post a job: its images as file bytes, and whatever else its spec says.
+
+        Args:
+            images: by JSON pointer into the spec, such as `/content`, `/styles/0/image`, `/regions/0/content_mask`.
+            spec: without the images; a transfer unless it says otherwise.
+        """
+        files = {pointer.removeprefix("/"): (pointer.rpartition("/")[2], data) for pointer, data in images.items()}
         answer = self._call("POST", "/v1/jobs", files=files, data={"spec": json.dumps(spec or {})})
         return _job(answer)
 

@@ -68,7 +68,7 @@ class QueueOut(BaseModel):
 
 
 class OutputOut(BaseModel):
-    """A picture that a job made."""
+    """A file that a job made."""
 
     name: str
     url: str
@@ -76,8 +76,8 @@ class OutputOut(BaseModel):
     sha256: str
     bytes: int
     content_type: str
-    width: int
-    height: int
+    width: int | None = Field(description="Pixels, of a picture or a film.")
+    height: int | None = Field(description="Pixels, of a picture or a film.")
 
 
 class ErrorOut(BaseModel):

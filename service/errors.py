@@ -117,15 +117,15 @@ class NotFound(Refused):
 
 
 class NoResult(Refused):
-    """Raised when a job's result is asked for and there is none; `final` says that there will be none."""
+    """Raised when one of a job's outputs is asked for and there is none; `final` says that there will be none."""
 
     code = "no_result"
     title = "The job has no result"
 
-    def __init__(self, *, job_id: str, status: str, final: bool) -> None:
-        self.job_id, self.status, self.final = job_id, status, final
+    def __init__(self, *, job_id: str, name: str, status: str, final: bool) -> None:
+        self.job_id, self.name, self.status, self.final = job_id, name, status, final
         hint = "it will have none" if final else "ask again when it has succeeded"
-        super().__init__(f"Job {job_id} is {status}: {hint}.")
+        super().__init__(f"Job {job_id} is {status} and has no {name}: {hint}.")
 
 
 class Unavailable(ImpastoError):

@@ -9,15 +9,26 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import BITSPERSAMPLE, SAMPLEFORMAT, TiffImageFile
 
+from service.deep import decode_deep
 from service.errors import InvalidImage
+from service.painting import Picture
+from service.pictures import srgb_profile
+from service.profiles import deep_to_srgb
 
 if TYPE_CHECKING:
-    from service.painting import Pixels
+    from collections.abc import Mapping
+
+    from PIL.ImageFile import ImageFile
+
+    from service.deep import Samples
+    from service.painting import Matte, Pixels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 MAX_PROFILE_BYTES = 4 * 1024**2
@@ -33,18 +44,21 @@ class ImageLimits:
     aspect: float
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An image taken in: upright sRGB `(H, W, 3)` uint8, what its file was, and the digest of that file."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Ingested:
+    """An image taken in: its picture, what its file was, and the digest and size of that file."""
 
-    pixels: Pixels
+    picture: Picture
     content_type: str
     sha256: str
     bytes: int
 
 
-def ingest(data: bytes, limits: ImageLimits) -> Picture:
+def ingest(data: bytes, limits: ImageLimits) -> Ingested:
     """Decode and normalise one image file.
+
+    A PNG or TIFF of 16 bits a sample becomes uint16, anything else uint8. Only colours are converted to sRGB, by the
+    file's own profile; what is transparent becomes the matte, and keeps its colours.
 
     Raises:
         InvalidImage: no JPEG, PNG, WebP or TIFF; truncated; animated or of several pages; beyond the limits.
@@ -53,8 +67,7 @@ def ingest(data: bytes, limits: ImageLimits) -> Picture:
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             _check(image, limits)
-            image.load()
-            pixels = _normalised(image)
+            picture = _deep(image, data) if _is_deep(image) else _shallow(image)
             content_type = "image/jpeg" if image.format == "MPO" else Image.MIME[str(image.format)]
     except UnidentifiedImageError:
         raise InvalidImage("This is no JPEG, PNG, WebP or TIFF image.") from None
@@ -62,7 +75,7 @@ def ingest(data: bytes, limits: ImageLimits) -> Picture:
         raise
     except Exception as error:  # hostile bytes lead decoders to raise whatever there is
         raise InvalidImage("The image is damaged or cut off.") from error
-    return Picture(pixels, content_type, hashlib.sha256(data).hexdigest(), len(data))
+    return Ingested(picture, content_type, hashlib.sha256(data).hexdigest(), len(data))
 
 
 def _check(image: Image.Image, limits: ImageLimits) -> None:
@@ -79,42 +92,102 @@ def _check(image: Image.Image, limits: ImageLimits) -> None:
         raise InvalidImage("The image is animated or has several pages; one still picture is needed.")
 
 
-def _normalised(image: Image.Image) -> Pixels:
+def _is_deep(image: ImageFile) -> bool:
+    """Whether a file, of which only the header was read, has 16 unsigned bits a sample."""
+    if isinstance(image, TiffImageFile):
+        kinds = image.tag_v2.get(SAMPLEFORMAT, (1,))  # 1 is unsigned
+        return set(image.tag_v2.get(BITSPERSAMPLE, (1,))) == {16} and set(kinds) == {1}
+    return isinstance(image, PngImageFile) and str(image.tile[0].args).endswith(";16B")
+
+
+def _deep(image: ImageFile, data: bytes) -> Picture:
+    """Decode what Pillow would cut down to 8 bits; of `image` only what the header says is used."""
+    width, height = image.size
+    samples = decode_deep(data, "PNG" if image.format == "PNG" else "TIFF", pixels=width * height)
+    bands = samples.shape[2]
+    # The fourth band is black in CMYK, and in a TIFF of mode RGB it means nothing.
+    matte = samples[..., -1].copy() if image.has_transparency_data and bands in {2, 4} else None
+    colours = samples if image.mode == "CMYK" else samples[..., : 1 if bands < 3 else 3].copy()
+    profile = _profile(image.info)
+    converted = deep_to_srgb(colours, profile) if profile else None
+    return _picture(_deep_as_it_is(colours) if converted is None else converted, matte)
+
+
+def _deep_as_it_is(colours: Samples) -> Samples:
+    """Take numbers without a profile as sRGB; CMYK by subtraction, as Pillow does it."""
+    if colours.shape[2] == 4:
+        light = 65535 - colours.astype(np.uint32)
+        return ((light[..., :3] * light[..., 3:] + 32767) // 65535).astype(np.uint16)
+    return colours if colours.shape[2] == 3 else np.repeat(colours, 3, axis=2)
+
+
+def _shallow(image: ImageFile) -> Picture:
+    """Decode all else: 8 bits a sample and fewer, and what is in files so rarely that it is cut down to 8."""
+    _mend_colour_key(image)
+    image.load()
     upright = ImageOps.exif_transpose(image)
-    rgb = _srgb(_on_white(upright))
-    return np.asarray(rgb)
+    profile = _profile(upright.info)
+    if upright.mode in {"I;16", "I", "F"}:
+        return _picture(_from_deep_grey(upright), None)
+    if not upright.has_transparency_data:
+        return _picture(_srgb(upright, profile), None)
+    colours, alpha = _parted(upright)
+    return _picture(_srgb(colours, profile), np.asarray(alpha))
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    """Put a transparent image onto white paper."""
-    if not image.has_transparency_data:
-        return image
-    profile = image.info.get("icc_profile")
-    rgba = image.convert("RGBA")
-    paper = Image.new("RGBA", rgba.size, "white")
-    flat = Image.alpha_composite(paper, rgba).convert("RGB")
-    if profile and image.mode in {"RGB", "RGBA", "P"}:
-        flat.info["icc_profile"] = profile
-    return flat
+def _picture(pixels: Pixels, matte: Matte | None) -> Picture:
+    """Put a picture together, without a matte that hides nothing."""
+    if matte is None or bool((matte == np.iinfo(matte.dtype).max).all()):
+        return Picture(pixels)
+    return Picture(pixels, matte)
 
 
-def _srgb(image: Image.Image) -> Image.Image:
-    """Convert any mode to sRGB, by the image's own profile where it has one that works."""
-    if image.mode in {"I;16", "I;16L", "I;16B", "I", "F"}:
-        return _from_deep_grey(image)
-    profile = image.info.get("icc_profile") or b""
-    if 0 < len(profile) <= MAX_PROFILE_BYTES and image.mode in {"RGB", "L", "CMYK", "LAB"}:
+def _mend_colour_key(image: ImageFile) -> None:
+    """Scale the transparent grey of a PNG of 2 or 4 bits as Pillow scales its pixels but not the key."""
+    scale = {"L;2": 85, "L;4": 17}.get(str(image.tile[0].args)) if image.tile else None
+    if scale and "transparency" in image.info:
+        image.info["transparency"] *= scale
+
+
+def _parted(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """Part a transparent image into its colours, grey where they are grey, and its alpha."""
+    grey = image.mode in {"L", "LA", "La"}
+    straight = image.convert("LA" if grey else "RGBA")
+    return straight.convert("L" if grey else "RGB"), straight.getchannel("A")
+
+
+def _profile(info: Mapping[str | tuple[int, int], Any]) -> bytes | None:
+    """Read the colour profile from what Pillow knows of a file; None where it would change nothing, or is broken."""
+    profile = info.get("icc_profile") or b""
+    if not 0 < len(profile) <= MAX_PROFILE_BYTES or profile == srgb_profile():
+        return None
+    try:
+        ImageCms.ImageCmsProfile(BytesIO(profile))
+    except (ImageCms.PyCMSError, OSError):
+        return None  # a broken profile says nothing; the numbers are taken as they are
+    return bytes(profile)
+
+
+def _srgb(image: Image.Image, profile: bytes | None) -> Pixels:
+    """Convert any mode to sRGB, by the profile where there is one that works."""
+    if image.mode == "P":
+        image = image.convert("RGB")
+    if profile and image.mode in {"RGB", "L", "CMYK", "LAB"}:
         try:
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
             converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
         except (ImageCms.PyCMSError, OSError):
-            converted = None  # a broken profile says nothing; the numbers are taken as they are
+            converted = None  # it is one for another kind of colours
         if converted is not None:
-            return converted
-    return image.convert("RGB")
+            return np.asarray(converted)
+    return np.asarray(image.convert("RGB"))
 
 
-def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bit; what Pillow calls 32-bit integers comes from 16-bit files too."""
-    grey = np.clip(np.asarray(image), 0, 65535).astype(np.uint16) >> 8
-    return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+def _from_deep_grey(image: Image.Image) -> Pixels:
+    """Scale 12-bit grey to 16 bits; cut signed, 32-bit and float grey to 8 of the 16 bits that it has in practice."""
+    numbers = np.asarray(image)
+    if image.mode == "I;16":
+        grey = (numbers << 4) | (numbers >> 8)
+    else:
+        grey = (np.clip(numbers, 0, 65535).astype(np.uint16) >> 8).astype(np.uint8)
+    return np.stack([grey] * 3, axis=-1)

@@ -78,15 +78,15 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
-    """One published picture of a job."""
+    """One published file of a job; `width` and `height` in pixels, where it is a picture or a film."""
 
     name: str
     key: str
     sha256: str
     bytes: int
     content_type: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Plain values that both sides know, so that `service` can follow a painting witho
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,20 +13,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator
 
     from service.spec import RenderSpec
 
-Pixels = NDArray[np.uint8]
-"""An sRGB picture, `(H, W, 3)` uint8."""
+Pixels = NDArray[np.uint8 | np.uint16]
+"""An sRGB picture, `(H, W, 3)` uint8 or uint16."""
+
+Matte = NDArray[np.uint8 | np.uint16]
+"""How opaque a picture is, `(H, W)`, of the picture's own dtype; 0 is transparent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Images:
-    """The pictures that a spec names, decoded: the content, and the styles in the spec's order."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A picture, upright and in sRGB, with its matte where it has one; colours are not multiplied by it."""
 
-    content: Pixels
-    styles: tuple[Pixels, ...]
+    pixels: Pixels
+    matte: Matte | None = None
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return int(self.pixels.shape[0])
+
+
+Images = Mapping[str, Picture]
+"""The pictures that a spec names, decoded, by the JSON pointers that `RenderSpec.image_refs` lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +68,23 @@ class Losses:
 
 
 @dataclass(frozen=True, slots=True)
+class BeforeAfter:
+    """The objective of the image that a picture started from, and of its pixels as delivered."""
+
+    before: Losses
+    after: Losses
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of a painting, as data.
 
     Attributes:
         scale: longest side, in pixels, of the image being painted.
-        iteration: iterations done so far, over all scales, from 0 (nothing painted yet) to `of`.
-        of: iterations in all.
+        iteration: iterations done so far, over all scales and rungs, from 0 (nothing painted yet) to `of`.
+        of: iterations in all; it shrinks where a tolerance ends a scale early.
         losses: the objective at this step, or None where reading it from the device was not due.
-        picture: takes the image as it stands off the device; call it only when someone will look, and before
+        picture: takes the image as it stands off the device, uint8; call it only when someone will look, and before
             the next step is asked for.
     """
 
@@ -69,21 +95,23 @@ class Step:
     picture: Callable[[], Pixels]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Painting:
-    """The finished picture and what is known of it.
+    """The finished pictures and what is known of them.
 
     Attributes:
-        picture: `(H, W, 3)` uint8, of the content's aspect ratio.
-        before: the objective of the image that the painting started from.
-        after: the objective of `picture`, as delivered.
+        pictures: by output name: `result`, and of ladders and Gram matrices `result.<layer>` for each part.
+        losses: by the names of the pictures that were optimised, the objective before and after.
+        grams: of the kind `gram`, each layer's Gram matrix `(C, C)` float32.
+        iterations: that were done, in all.
         device: what it was painted on, for example `cpu` or `NVIDIA H100`.
         weights_sha256: digest of the file that the network's weights were read from.
     """
 
-    picture: Pixels
-    before: Losses
-    after: Losses
+    pictures: Mapping[str, Picture]
+    losses: Mapping[str, BeforeAfter]
+    grams: Mapping[str, NDArray[np.float32]]
+    iterations: int
     device: str
     weights_sha256: str
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from structlog.contextvars import bound_contextvars
 
 import service
+from service.delivery import File, files, film_of, losses_report
 from service.errors import (
     BlobStoreUnavailable,
     ImpastoError,
@@ -24,13 +24,14 @@ from service.errors import (
 )
 from service.job import Failure, Input, Job, OutputFile
 from service.log import log
-from service.painting import Images, Losses, Paint, Painting, Step
-from service.pictures import CONTENT_TYPES, SUFFIXES, decode_stored, encode_result
+from service.pictures import decode_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
+    from service.painting import Images, Paint, Painting, Picture, Step
+    from service.timelapse import Film
     from service.wiring import Services
 
 
@@ -102,10 +103,11 @@ def _attempt(job: Job, *, lease: Lease, services: Services, paint: Paint) -> tup
     lease.note({"fraction": 0.0, "phase": "fetch"})
     images = _fetch(job, lease=lease, services=services)
     fetched = time.monotonic()
-    painting = _paint(job, images, lease=lease, paint=paint)
+    film = film_of(job.spec)
+    painting = _paint(job, images, film, lease=lease, paint=paint)
     painted = time.monotonic()
     lease.note({"fraction": 1.0, "phase": "upload"})
-    outputs = [_store(job, "result", painting, lease=lease, services=services)]
+    outputs = [_store(job, file, lease=lease, services=services) for file in files(painting, job.spec.output, film)]
     timings = {
         "queue_s": _waited_s(job),
         "fetch_s": fetched - started,
@@ -116,7 +118,7 @@ def _attempt(job: Job, *, lease: Lease, services: Services, paint: Paint) -> tup
 
 
 def _fetch(job: Job, *, lease: Lease, services: Services) -> Images:
-    def pixels(image: Input) -> Any:
+    def picture(image: Input) -> Picture:
         try:
             data = _patiently(lambda: services.blobs.get(image.key), lease=lease, services=services)
         except NotFound:
@@ -125,11 +127,10 @@ def _fetch(job: Job, *, lease: Lease, services: Services) -> Images:
             raise InputMissing(f"The image at {image.pointer} is not what was stored.")
         return decode_stored(data)
 
-    content, *styles = job.inputs
-    return Images(content=pixels(content), styles=tuple(pixels(style) for style in styles))
+    return {image.pointer: picture(image) for image in job.inputs}
 
 
-def _paint(job: Job, images: Images, *, lease: Lease, paint: Paint) -> Painting:
+def _paint(job: Job, images: Images, film: Film | None, *, lease: Lease, paint: Paint) -> Painting:
     steps = paint(job.spec, images)
     last: dict[str, Any] = {}
     while True:
@@ -139,6 +140,8 @@ def _paint(job: Job, images: Images, *, lease: Lease, paint: Paint) -> Painting:
         except StopIteration as end:
             painting: Painting = end.value
             return painting
+        if film is not None:
+            film.watch(step)
         last = _progress(step, last)
         lease.note(last)
 
@@ -155,21 +158,18 @@ def _progress(step: Step, last: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _store(job: Job, name: str, painting: Painting, *, lease: Lease, services: Services) -> OutputFile:
-    output = job.spec.output
-    data = encode_result(painting.picture, output)
-    height, width, _ = painting.picture.shape
+def _store(job: Job, made: File, *, lease: Lease, services: Services) -> OutputFile:
     file = OutputFile(
-        name=name,
-        key=f"{job.attempt_prefix}{name}.{SUFFIXES[output.format]}",
-        sha256=hashlib.sha256(data).hexdigest(),
-        bytes=len(data),
-        content_type=CONTENT_TYPES[output.format],
-        width=width,
-        height=height,
+        name=made.name,
+        key=f"{job.attempt_prefix}{made.filename}",
+        sha256=hashlib.sha256(made.data).hexdigest(),
+        bytes=len(made.data),
+        content_type=made.content_type,
+        width=made.width,
+        height=made.height,
     )
     _patiently(
-        lambda: services.blobs.put(file.key, data, content_type=file.content_type), lease=lease, services=services
+        lambda: services.blobs.put(file.key, made.data, content_type=file.content_type), lease=lease, services=services
     )
     return file
 
@@ -194,11 +194,9 @@ def _patiently(call: Callable[[], T], *, lease: Lease, services: Services) -> T:
 
 
 def _report(job: Job, painting: Painting, timings: Mapping[str, float]) -> dict[str, Any]:
-    def terms(losses: Losses) -> dict[str, Any]:
-        return asdict(losses)
-
     return {
-        "loss": {"before": terms(painting.before), "after": terms(painting.after)},
+        **losses_report(painting),
+        "iterations": painting.iterations,
         "timings": timings,
         "device": painting.device,
         "network": job.spec.options.network,

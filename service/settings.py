@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     image_max_pixels: PositiveInt = Field(40_000_000, description="Width × height of an image, at most.")
     image_max_side: PositiveInt = Field(16_384, description="Longest side of an image, in pixels.")
     image_max_aspect: PositiveFloat = Field(16.0, description="Longest over shortest side, at most.")
+    size_max: int = Field(
+        2048, ge=64, le=8192, description="Longest side that is painted here; a pixel takes about 5 kB of memory."
+    )
     upload_ttl_s: PositiveInt = Field(86_400, description="An upload that no job names is forgotten after this.")
 
     lease_ttl_s: PositiveFloat = Field(15.0, description="A worker that is silent this long has lost its job.")

@@ -1,78 +1,26 @@
 """RenderSpec: what a client asks for, as frozen values. HTTP, the queue and the painter share this one definition.
 
-A posted spec may leave almost everything out. `resolve` fills in the preset and the defaults, so that what is
-stored, painted and echoed says every number.
+A posted spec may leave almost everything out; `service.resolve` fills it in, so that what is stored, painted and
+echoed says every number.
 """
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_serializer, model_validator
 
 from service.errors import FieldProblem, InvalidSpec
-from service.networks import NETWORKS
+from service.options import Frozen, PaintOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pydantic_core import ErrorDetails
 
-MAX_STYLES = 1
+MAX_STYLES = 8
+MAX_REGIONS = 8
 MAX_LABELS = 16
-
-Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-LayerWeights = dict[str, Weight]
-
-
-class Frozen(BaseModel):
-    """A value: immutable, and strict about unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PaintOptions(Frozen):
-    """How to paint. Every field has a default; the preset's value stands where a client gives none."""
-
-    size: int = Field(512, ge=64, le=1024, description="Longest side of the result, in pixels.")
-    content_weight: Weight = Field(1.0, description="α: how much the photograph's content counts.")
-    style_weight: Weight = Field(1.0, description="β: how much the painting's style counts.")
-    tv_weight: Weight = Field(0.0, description="Weight of the total variation, which smooths.")
-    content_layers: LayerWeights | Literal["all"] = Field(
-        {"relu4_2": 1.0}, description='Layers that carry the content, with their weights, or "all".'
-    )
-    style_layers: LayerWeights | Literal["all"] | None = Field(
-        None,
-        description='Layers that carry the style, with their weights w_l, or "all" (1.0 each); '
-        "null takes the weights that fit the normalization.",
-    )
-    normalization: Literal["mean", "gatys", "sum"] = Field(
-        "mean",
-        description="mean: size-independent means; gatys: 1/(4C²N²) and ½ as in Gatys et al. 2016; sum: plain sums.",
-    )
-    init: Literal["content", "noise"] = Field("content", description="The image that the painting starts from.")
-    seed: int = Field(0, ge=0, le=2**63 - 1, description="Seed of every random number.")
-    optimizer: Literal["auto", "lbfgs", "adam"] = Field("auto", description="auto takes lbfgs.")
-    iterations: int | None = Field(None, ge=1, le=10_000, description="Iterations; null takes the preset's.")
-    pooling: Literal["max", "avg"] = Field("max", description="The network's pools.")
-    padding: Literal["zeros", "replicate"] = Field("zeros", description="What convolutions see beyond the edge.")
-    network: Literal["vgg16", "vgg19"] = Field("vgg16", description="The network that looks at the pictures.")
-
-    @field_validator("content_layers", "style_layers")
-    @classmethod
-    def _some_layer(cls, layers: LayerWeights | str | None) -> LayerWeights | str | None:
-        if layers == {}:
-            raise ValueError('name at least one layer, or "all"')
-        return layers
 
 
 class ImageRef(Frozen):
@@ -99,51 +47,115 @@ class ImageRef(Frozen):
 
 
 class Style(Frozen):
-    """A painting whose manner is taken."""
+    """A painting whose manner is taken. What is transparent in it does not count."""
 
-    image: ImageRef
-    weight: float = Field(1.0, gt=0, le=1e6, allow_inf_nan=False, description="Its share among several styles.")
+    image: ImageRef = Field(description="The painting.")
+    weight: float = Field(
+        1.0, gt=0, le=1e6, allow_inf_nan=False, description="Its share among several styles; only ratios matter."
+    )
+    scale: float = Field(
+        1.0,
+        ge=0.25,
+        le=4,
+        allow_inf_nan=False,
+        description="How large its strokes become: 2 makes them twice as wide as 1 does.",
+    )
+
+
+class Region(Frozen):
+    """A part of the photograph that is painted in one style's manner."""
+
+    content_mask: ImageRef = Field(
+        description="White where the region is, of the photograph's width and height; greys are soft edges."
+    )
+    style: int = Field(0, ge=0, lt=MAX_STYLES, description="Which of the styles, counted from 0.")
+    style_mask: ImageRef | None = Field(
+        None, description="White where that painting is looked at, of its width and height; null: everywhere."
+    )
+
+
+class Timelapse(Frozen):
+    """A film of the painting being painted."""
+
+    format: Literal["mp4", "webp"] = Field("mp4", description="mp4: H.264; webp: an animated picture.")
+    seconds: float = Field(5.0, ge=2, le=30, description="How long it runs, the last second standing still.")
+    size: int = Field(512, ge=64, le=1024, description="Its longest side in pixels, at most the result's.")
 
 
 class Output(Frozen):
     """How the result is delivered."""
 
-    format: Literal["png", "jpeg", "webp"] = "png"
-    quality: int = Field(95, ge=1, le=100, description="Of JPEG and WebP; PNG is lossless.")
+    format: Literal["png", "jpeg", "webp", "tiff"] = Field("png", description="The file's format.")
+    quality: int = Field(95, ge=1, le=100, description="Of JPEG and WebP, 1 to 100; PNG and TIFF are lossless.")
+    bits: Literal[8, 16] = Field(8, description="Bits of a channel; 16 in PNG and TIFF.")
+    background: str | None = Field(
+        None,
+        pattern=r"^#[0-9a-fA-F]{6}$",
+        description="A colour such as #ffffff, put behind a transparent photograph before it is painted. null: the "
+        "result is as transparent as the photograph, but in a JPEG, which takes white.",
+    )
+    timelapse: Timelapse | None = Field(None, description="Also a film of the painting being painted; null: none.")
 
 
 class RenderSpec(Frozen):
-    """One job, as posted and, after `resolve`, as painted."""
+    """One job, as posted and, after `service.resolve`, as painted."""
 
-    kind: Literal["transfer"]
-    content: ImageRef
-    styles: tuple[Style, ...] = Field(min_length=1, max_length=MAX_STYLES)
-    preset: Literal["draft", "standard", "fine"] = "standard"
-    options: PaintOptions = PaintOptions()
-    output: Output = Output()
-    priority: Literal["high", "normal", "low"] = "normal"
-    labels: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=256)]] = Field(
-        default_factory=dict, max_length=MAX_LABELS
+    kind: Literal["transfer", "texture", "reconstruction", "gram"] = Field(
+        description="transfer: the photograph repainted; texture: the style alone; reconstruction: what layers still "
+        "know of a photograph; gram: the Gram matrices of an image."
     )
-    attempts_max: int = Field(3, ge=1, le=10)
+    content: ImageRef | None = Field(None, description="The photograph, of a transfer or a reconstruction.")
+    styles: tuple[Style, ...] = Field(
+        (), max_length=MAX_STYLES, description="The paintings, of a transfer or a texture."
+    )
+    image: ImageRef | None = Field(None, description="The image whose Gram matrices are asked for.")
+    regions: tuple[Region, ...] = Field(
+        (), max_length=MAX_REGIONS, description="Parts of the photograph with a style each; empty: all of it in all."
+    )
+    init_image: ImageRef | None = Field(
+        None, description="The image that the painting starts from, of the result's aspect ratio."
+    )
+    ladder: bool = Field(
+        default=False, description="Of a texture or a reconstruction: one picture for each layer, on one sheet."
+    )
+    preset: Literal["draft", "standard", "fine"] = Field("standard", description="Sets size and iterations.")
+    options: PaintOptions = Field(PaintOptions(), description="How to paint.")
+    output: Output = Field(Output(), description="The files that are made.")
+    priority: Literal["high", "normal", "low"] = Field("normal", description="A head start of ten minutes, or less.")
+    labels: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=256)]] = Field(
+        default_factory=dict, max_length=MAX_LABELS, description="Your own words about the job."
+    )
+    attempts_max: int = Field(3, ge=1, le=10, description="Attempts before the job fails.")
     retention_s: int = Field(604_800, ge=60, le=2_592_000, description="Seconds that a finished job is kept; 7 days.")
 
-    def resolve(self) -> Self:
-        """Fill in preset and defaults, and check what only the whole can tell.
+    def image_refs(self) -> dict[str, ImageRef]:
+        """List every image that the spec names, by its JSON pointer."""
+        single = {"/content": self.content, "/image": self.image, "/init_image": self.init_image}
+        styles = {f"/styles/{n}/image": style.image for n, style in enumerate(self.styles)}
+        masks = {
+            f"/regions/{n}/{side}": mask
+            for n, region in enumerate(self.regions)
+            for side, mask in (("content_mask", region.content_mask), ("style_mask", region.style_mask))
+        }
+        return {pointer: ref for pointer, ref in (single | styles | masks).items() if ref is not None}
 
-        Returns:
-            An equal spec whose options name every number.
-
-        Raises:
-            InvalidSpec: naming each field that can't be painted.
-        """
-        posted = self.options.model_dump(exclude_unset=True, exclude_none=True)
-        options = PaintOptions.model_validate({**PRESETS[self.preset], **posted})
-        options = options.model_copy(update=_defaults(options))
-        problems = _problems(options)
-        if problems:
-            raise InvalidSpec(*problems)
-        return self.model_copy(update={"options": options})
+    def with_images(self, refs: Mapping[str, ImageRef]) -> Self:
+        """Name other images at the same places; `refs` has a pointer for each that `image_refs` lists."""
+        return self.model_copy(
+            update={
+                **{name: refs.get(f"/{name}") for name in ("content", "image", "init_image")},
+                "styles": tuple(
+                    style.model_copy(update={"image": refs[f"/styles/{n}/image"]})
+                    for n, style in enumerate(self.styles)
+                ),
+                "regions": tuple(
+                    region.model_copy(
+                        update={side: refs.get(f"/regions/{n}/{side}") for side in ("content_mask", "style_mask")}
+                    )
+                    for n, region in enumerate(self.regions)
+                ),
+            }
+        )
 
 
 def parse_spec(data: object) -> RenderSpec:
@@ -158,59 +170,21 @@ def parse_spec(data: object) -> RenderSpec:
         raise InvalidSpec(*field_problems(error.errors(include_url=False, include_input=False))) from None
 
 
-STYLE_LAYERS: Mapping[str, LayerWeights] = MappingProxyType(
-    {
-        "mean": {"relu1_1": 1e4, "relu2_1": 500.0, "relu3_1": 20.0, "relu4_1": 20.0, "relu5_1": 50.0},
-        "gatys": dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1e8),
-        "sum": dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1e-5),
-    }
-)
-"""w_l where a client names no style layers, by normalization, chosen by eye so that α = β = 1 is a good balance.
+def place_image(data: dict[str, Any], pointer: str, image: Mapping[str, str]) -> None:
+    """Write an image into a spec that is still JSON, where a pointer of `RenderSpec.image_refs` says.
 
-`mean` makes every layer's term fall to about 1 % of what it was, at every size. The others' layers count alike, as
-published; their balance drifts with the size, since sums over positions do, and is right at 512 pixels.
-"""
-
-PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "draft": {"size": 256, "iterations": 50},
-        "standard": {"size": 512, "iterations": 100},
-        "fine": {"size": 1024, "iterations": 200},
-    }
-)
-"""What each preset sets; whatever a client gives stands above it."""
-
-
-def _defaults(options: PaintOptions) -> dict[str, Any]:
-    every = dict.fromkeys(NETWORKS[options.network].layers, 1.0)
-    return {
-        "content_layers": every if options.content_layers == "all" else options.content_layers,
-        "style_layers": every
-        if options.style_layers == "all"
-        else options.style_layers or STYLE_LAYERS[options.normalization],
-        "optimizer": "lbfgs" if options.optimizer == "auto" else options.optimizer,
-    }
-
-
-def _problems(options: PaintOptions) -> list[FieldProblem]:
-    known = NETWORKS[options.network].layers
-    problems = [
-        FieldProblem(
-            f"/options/{field}/{layer}",
-            f"{options.network} has no layer {layer!r}; it has {', '.join(known)}",
-        )
-        for field, layers in (
-            ("content_layers", options.content_layers),
-            ("style_layers", options.style_layers),
-        )
-        for layer in layers or ()
-        if layer not in known
-    ]
-    if options.content_weight == 0 and options.style_weight == 0:
-        problems.append(
-            FieldProblem("/options/style_weight", "content_weight and style_weight are both 0: nothing to paint")
-        )
-    return problems
+    A list grows by empty entries as far as needed. What is no list or object is left alone, for `parse_spec` to refuse.
+    """
+    *way, last = pointer.split("/")[1:]
+    at: Any = data
+    if way:
+        at, number = data.setdefault(way[0], []), int(way[1])
+        if not isinstance(at, list):
+            return
+        at.extend({} for _ in range(number + 1 - len(at)))
+        at = at[number]
+    if isinstance(at, dict):
+        at[last] = image
 
 
 def field_problems(details: Iterable[ErrorDetails], *, below: int = 0) -> list[FieldProblem]:
@@ -231,7 +205,7 @@ def _pointer(loc: Iterable[str | int]) -> str:
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
-_BRANCHES = ("dict[", "literal[", "[key]")
+_BRANCHES = ("dict[", "literal[", "[key]", "tuple[")
 
 
 def _sentence(detail: ErrorDetails) -> str:

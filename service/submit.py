@@ -10,7 +10,9 @@ from uuid_utils import uuid7
 from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound
 from service.job import Input, Job, JobState
 from service.log import log
-from service.plan import check_sizes
+from service.pictures import decode_stored
+from service.plan import check_masks, check_sizes, is_mask
+from service.resolve import resolve
 from service.spec import ImageRef, RenderSpec
 from service.upload import upload
 
@@ -29,8 +31,12 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services) -> Job:
         Unavailable: a store is out of reach; nothing was accepted, unless Redis took the job but could not say in
             time that it is on its disk.
     """
-    spec, inputs = _pin_images(spec.resolve(), tenant=tenant, services=services)
-    check_sizes(spec.options, inputs)
+    resolved = resolve(spec)
+    found = _taken_in(resolved, tenant=tenant, services=services)
+    check_sizes(resolved, found, size_max=services.settings.size_max)
+    check_masks({p: decode_stored(services.blobs.get(up.key)) for p, up in found.items() if is_mask(p)})
+    spec = resolved.with_images({pointer: ImageRef(upload_id=up.id) for pointer, up in found.items()})
+    inputs = tuple(Input(pointer, up.key, up.stored_sha256, up.width, up.height) for pointer, up in found.items())
     job = Job(
         tenant=tenant,
         id=str(uuid7()),
@@ -49,11 +55,11 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services) -> Job:
     return job
 
 
-def _pin_images(spec: RenderSpec, *, tenant: str, services: Services) -> tuple[RenderSpec, tuple[Input, ...]]:
-    """Turn every image of the spec into an upload, and note where its bytes lie."""
+def _taken_in(spec: RenderSpec, *, tenant: str, services: Services) -> dict[str, Upload]:
+    """Find the upload of every image that the spec names, by its pointer; images within the spec become uploads."""
     found: dict[str, Upload] = {}
     problems: list[FieldProblem] = []
-    for pointer, ref in _image_refs(spec).items():
+    for pointer, ref in spec.image_refs().items():
         try:
             found[pointer] = _uploaded(ref, tenant=tenant, services=services)
         except NotFound as error:
@@ -62,20 +68,7 @@ def _pin_images(spec: RenderSpec, *, tenant: str, services: Services) -> tuple[R
             problems.append(FieldProblem(f"{pointer}/data", str(error)))
     if problems:
         raise InvalidSpec(*problems)
-    pinned = spec.model_copy(
-        update={
-            "content": ImageRef(upload_id=found["/content"].id),
-            "styles": tuple(
-                style.model_copy(update={"image": ImageRef(upload_id=found[f"/styles/{n}/image"].id)})
-                for n, style in enumerate(spec.styles)
-            ),
-        }
-    )
-    return pinned, tuple(Input(pointer, up.key, up.stored_sha256, up.width, up.height) for pointer, up in found.items())
-
-
-def _image_refs(spec: RenderSpec) -> dict[str, ImageRef]:
-    return {"/content": spec.content} | {f"/styles/{n}/image": s.image for n, s in enumerate(spec.styles)}
+    return found
 
 
 def _uploaded(ref: ImageRef, *, tenant: str, services: Services) -> Upload:

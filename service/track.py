@@ -48,18 +48,18 @@ def describe(job: Job, *, services: Services) -> Tracked:
     return Tracked(job, wait, tuple(_published(job, file, services=services) for file in job.outputs))
 
 
-def result_url(tenant: str, job_id: str, *, services: Services) -> str:
-    """Give a short-lived URL of a job's result.
+def output_url(tenant: str, job_id: str, name: str, *, services: Services) -> str:
+    """Give a short-lived URL of one of a job's outputs, such as `result`.
 
     Raises:
         NotFound: the tenant has no such job.
-        NoResult: it has none, or not yet.
+        NoResult: it has none of that name, or not yet.
     """
     job = services.jobs.get(tenant, job_id)
     for file in job.outputs:
-        if file.name == "result":
+        if file.name == name:
             return _published(job, file, services=services).url
-    raise NoResult(job_id=job_id, status=job.state, final=job.state.terminal)
+    raise NoResult(job_id=job_id, name=name, status=job.state, final=job.state.terminal)
 
 
 def _published(job: Job, file: OutputFile, *, services: Services) -> Published:

@@ -13,7 +13,13 @@ from service.pictures import encode_stored
 from service.stores.upload_store import Upload
 
 if TYPE_CHECKING:
+    from service.settings import Settings
     from service.wiring import Services
+
+
+def image_limits(settings: Settings) -> ImageLimits:
+    """Say what an image may be here."""
+    return ImageLimits(settings.image_max_pixels, settings.image_max_side, settings.image_max_aspect)
 
 
 def upload(data: bytes, *, tenant: str, services: Services) -> Upload:
@@ -26,21 +32,19 @@ def upload(data: bytes, *, tenant: str, services: Services) -> Upload:
         Unavailable: a store is out of reach; nothing is remembered.
     """
     settings = services.settings
-    limits = ImageLimits(settings.image_max_pixels, settings.image_max_side, settings.image_max_aspect)
-    picture = ingest(data, limits)
-    stored = encode_stored(picture.pixels)
+    taken = ingest(data, image_limits(settings))
+    stored = encode_stored(taken.picture)
     digest = hashlib.sha256(stored).hexdigest()
-    height, width, _ = picture.pixels.shape
     record = Upload(
         tenant=tenant,
         id=str(uuid7()),
-        sha256=picture.sha256,
+        sha256=taken.sha256,
         key=f"{tenant}/inputs/{digest}.png",
         stored_sha256=digest,
-        bytes=picture.bytes,
-        content_type=picture.content_type,
-        width=width,
-        height=height,
+        bytes=taken.bytes,
+        content_type=taken.content_type,
+        width=taken.picture.width,
+        height=taken.picture.height,
         expires_ms=round(time.time() * 1000) + settings.upload_ttl_s * 1000,
     )
     services.blobs.put(record.key, stored, content_type="image/png")

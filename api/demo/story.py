@@ -9,18 +9,20 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import typer
 from PIL import Image
 from rich.table import Table
 
 from api.client import Client
 from api.demo.canvas import paint_canvas
+from api.demo.curve import LossPoint, loss_plot
 from api.demo.photo import ATTRIBUTION, photograph
 from api.demo.pigments import PALETTES
-from api.demo.sheet import LossPoint, contact_sheet, loss_plot
 from api.watch import watch
 from service.embedded.running import RunningStack, read_running
 from service.errors import FieldProblem, InvalidSpec, StackError
+from service.sheet import contact_sheet
 from service.terminal import errors_to
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def tell(data: Path, *, preset: str, options: dict[str, Any], palette: str, seed
         say.print(f"[bold cyan]3[/]  Posting the job to {stack.url}")
         wish = {"preset": preset, "options": options, "labels": {"made-by": "demo"}}
         points: list[LossPoint] = []
-        job = client.submit(_png(content), _png(style), wish)
+        job = client.submit({"/content": _png(content), "/styles/0/image": _png(style)}, wish)
         job = watch(client, job, seen=lambda job: _note(points, job))
         result = Image.open(BytesIO(client.download(job)))
     folder = _leave(data / "pictures", content, style, result, points)
@@ -112,12 +114,18 @@ def _leave(
         "content": content,
         "style": style,
         "result": result,
-        "sheet": contact_sheet(content, style, result),
+        "sheet": _sheet(content, style, result),
         "loss": loss_plot(points),
     }
     for name, picture in pictures.items():
         picture.save(folder / f"{name}.png")
     return folder
+
+
+def _sheet(*pictures: Image.Image) -> Image.Image:
+    labels = ("the photograph", "the painting", "the photograph, repainted")
+    columns = [(label, np.asarray(picture.convert("RGB"))) for label, picture in zip(labels, pictures, strict=True)]
+    return Image.fromarray(contact_sheet(columns, height=400))
 
 
 def _summary(job: JobOut, folder: Path) -> Table:

@@ -19,9 +19,10 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its name everywhere
 
 from service.networks import NETWORKS
-from service.painting import Images
-from service.spec import RenderSpec, parse_spec
+from service.painting import Picture
 from tests.images import gradient
+from tests.paintings import pair
+from tests.specs import resolved
 from workers.painter import weights
 from workers.painter.device import use_threads
 from workers.painter.paint import paint
@@ -84,11 +85,9 @@ def _bare(kernels: list[tuple[Tensor, Tensor, int]], size: int, layout: torch.me
 
 def _painter(size: int) -> Callable[[], object]:
     """Start a painting and give what takes it one iteration further."""
-    picture = {"upload_id": "0"}
-    options = {"size": size, "iterations": 2 + ROUNDS}
-    wish = {"kind": "transfer", "content": picture, "styles": [{"image": picture}], "options": options}
-    spec: RenderSpec = parse_spec(wish).resolve()
-    steps = paint(spec, Images(gradient(size, size), (gradient(size, size)[::-1],)))
+    images = pair(Picture(gradient(size, size)), Picture(gradient(size, size)[::-1]))
+    # Zeros at the edges, as the bare convolutions have them.
+    steps = paint(resolved(images, options={"size": size, "iterations": 2 + ROUNDS, "padding": "zeros"}), images)
     next(steps)
     return partial(next, steps)
 

@@ -12,20 +12,15 @@ from uuid_utils import uuid7
 from service.errors import JobStoreUnavailable, NotFound, RecordUnreadable
 from service.job import Failure, Input, Job, JobState, OutputFile
 from service.settings import Settings
-from service.spec import RenderSpec, parse_spec
 from service.stores.job_store import JobStore
 from service.wiring import Services, open_services
+from tests.specs import resolved
 
 pytestmark = pytest.mark.servers
 
 
-def spec(**wish: object) -> RenderSpec:
-    image = {"upload_id": "0"}
-    return parse_spec({"kind": "transfer", "content": image, "styles": [{"image": image}], **wish}).resolve()
-
-
 def job(tenant: str, **wish: object) -> Job:
-    wanted = spec(**wish)
+    wanted = resolved(("/content", "/styles/0/image"), **wish)
     return Job(
         tenant=tenant,
         id=str(uuid7()),

@@ -13,7 +13,7 @@ import pytest
 
 from service.errors import DeviceFailed, Diverged, JobStoreUnavailable, LeaseLost, WeightsMissing
 from service.job import Failure, Job, JobState
-from service.painting import Images, Losses, Painting, Step
+from service.painting import BeforeAfter, Images, Losses, Painting, Step
 from service.render import render_next
 from service.settings import Settings
 from service.spec import RenderSpec, parse_spec
@@ -32,8 +32,9 @@ LOSS = Losses(3.0, 1.0, 2.0, 0.0, {"relu4_2": 1.0}, {"relu1_1": 2.0})
 def copyist(_: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
     """Paints nothing: the content is the picture."""
     for iteration in range(3):
-        yield Step(96, iteration, 2, LOSS if iteration else None, lambda: images.content)
-    return Painting(images.content, LOSS, LOSS, "cpu", "00")
+        yield Step(96, iteration, 2, LOSS if iteration else None, lambda: images["/content"].pixels)
+    picture = images["/content"]
+    return Painting({"result": picture}, {"result": BeforeAfter(LOSS, LOSS)}, {}, 2, "cpu", "00")
 
 
 def submitted(services: Services, tenant: str, **wish: Any) -> Job:
@@ -159,7 +160,7 @@ def test_a_long_painting_keeps_its_lease(hasty: Services, tenant: str) -> None:
     def slow(spec: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
         deadline = time.monotonic() + 1.0
         while time.monotonic() < deadline:
-            yield Step(96, 1, 2, LOSS, lambda: images.content)
+            yield Step(96, 1, 2, LOSS, lambda: images["/content"].pixels)
             assert hasty.jobs.expired_leases() == []
         return (yield from copyist(spec, images))
 
@@ -174,7 +175,7 @@ def test_progress_is_seen_while_it_is_painted(hasty: Services, tenant: str) -> N
     def watched(spec: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
         nonlocal seen
         while not (seen and seen.get("iteration") == 1):
-            yield Step(96, 1, 2, LOSS, lambda: images.content)
+            yield Step(96, 1, 2, LOSS, lambda: images["/content"].pixels)
             seen = hasty.jobs.get(tenant, job.id).progress
         return (yield from copyist(spec, images))
 
@@ -198,7 +199,7 @@ def test_a_worker_whose_job_was_given_away_stops_and_leaves_no_trace(hasty: Serv
         hasty.jobs.give_back(hasty.jobs.get(tenant, job.id), lost)
         while True:
             steps += 1
-            yield Step(96, 1, 2, LOSS, lambda: images.content)
+            yield Step(96, 1, 2, LOSS, lambda: images["/content"].pixels)
 
     rendered(hasty, robbed, ttl_s=0.3)
     assert steps >= 1

@@ -30,6 +30,10 @@ QUICK = {"options": {"size": 64, "iterations": 3}}
 STYLE = photograph_bytes(80, 80)
 
 
+def images(photograph: bytes) -> dict[str, bytes]:
+    return {"/content": photograph, "/styles/0/image": STYLE}
+
+
 @pytest.fixture
 def stack(up: Up) -> RunningStack:
     return up.ready()
@@ -61,7 +65,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_a_photograph_and_a_painting_become_a_picture(client: Client, photograph: bytes) -> None:
-    posted = client.submit(photograph, STYLE, QUICK)
+    posted = client.submit(images(photograph), QUICK)
     answers = list(client.follow(posted.id))
     job = answers[-1]
     assert (job.status, job.attempt, job.error) == ("succeeded", 1, None)
@@ -97,7 +101,7 @@ def test_the_curl_story_of_the_readme_holds(stack: RunningStack, photograph: byt
 
 
 def test_the_same_job_gives_the_same_bytes(client: Client, photograph: bytes) -> None:
-    jobs = [client.submit(photograph, STYLE, QUICK) for _ in range(2)]
+    jobs = [client.submit(images(photograph), QUICK) for _ in range(2)]
     ended = [list(client.follow(job.id))[-1] for job in jobs]
     assert ended[0].outputs[0].sha256 == ended[1].outputs[0].sha256
 
@@ -118,7 +122,7 @@ def test_killing_the_worker_in_the_middle_still_ends_in_the_picture(tmp_path: Pa
         worker = psutil.Process(stack.processes["worker"])
         child = worker.children()[0]
         with Client(stack.url, stack.key) as client:
-            job = client.submit(photograph, STYLE, slow)
+            job = client.submit(images(photograph), slow)
             for seen in client.follow(job.id):
                 if worker.is_running() and (seen.progress or {}).get("iteration", 0) >= 2:
                     os.kill(worker.pid, signal.SIGKILL)
@@ -133,7 +137,7 @@ def test_killing_the_worker_in_the_middle_still_ends_in_the_picture(tmp_path: Pa
 
 def test_the_client_says_what_was_refused_and_by_which_field(client: Client, photograph: bytes) -> None:
     with pytest.raises(ApiProblem, match="/options/size") as refused:
-        client.submit(photograph, STYLE, {"options": {"size": 1}})
+        client.submit(images(photograph), {"options": {"size": 1}})
     assert refused.value.problem.code == "invalid_spec"
     with pytest.raises(ApiProblem, match="not_found"):
         client.get("nothing")
@@ -145,7 +149,7 @@ def test_the_client_says_that_nobody_answers() -> None:
 
 
 def test_a_job_without_the_output_can_not_be_downloaded(client: Client, photograph: bytes) -> None:
-    job = list(client.follow(client.submit(photograph, STYLE, QUICK).id))[-1]
+    job = list(client.follow(client.submit(images(photograph), QUICK).id))[-1]
     with pytest.raises(JobFailed):
         client.download(job, "timelapse")
 
@@ -278,7 +282,18 @@ def test_the_demo_knows_its_palettes(tmp_path: Path) -> None:
 
 
 def test_every_command_has_help_with_what_it_does() -> None:
-    commands = [["up"], ["down"], ["api"], ["worker"], ["keeper"], ["submit"], ["render"], ["demo"], ["openapi"]]
+    commands = [
+        ["up"],
+        ["down"],
+        ["api"],
+        ["worker"],
+        ["keeper"],
+        ["submit"],
+        ["render"],
+        ["measure"],
+        ["demo"],
+        ["openapi"],
+    ]
     commands += [["keys", "create"], ["keys", "list"], ["keys", "revoke"], ["weights", "pull"], ["weights", "list"]]
     for command in commands:
         run = impasto(*command, "--help")

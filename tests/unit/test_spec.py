@@ -1,14 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from service.errors import InvalidSpec
-from service.networks import NETWORKS
-from service.spec import PRESETS, STYLE_LAYERS, PaintOptions, RenderSpec, parse_spec
+from service.spec import ImageRef, RenderSpec, parse_spec, place_image
 
 IMAGE = {"upload_id": "0"}
 
@@ -19,52 +17,12 @@ def spec(**wish: Any) -> RenderSpec:
 
 def pointers(**wish: Any) -> list[str]:
     with pytest.raises(InvalidSpec) as refused:
-        spec(**wish).resolve()
+        spec(**wish)
     return [problem.pointer for problem in refused.value.problems]
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_fills_in_what_was_not_given(preset: str) -> None:
-    options = spec(preset=preset).resolve().options
-    assert {name: getattr(options, name) for name in PRESETS[preset]} == dict(PRESETS[preset])
-
-
-def test_what_was_given_stands_above_the_preset() -> None:
-    options = spec(preset="draft", options={"size": 300, "iterations": 7}).resolve().options
-    assert (options.size, options.iterations) == (300, 7)
-
-
-def test_a_resolved_spec_leaves_nothing_open() -> None:
-    options = spec().resolve().options
-    assert None not in options.model_dump().values()
-    assert options.optimizer != "auto"
-
-
-def test_resolving_twice_changes_nothing() -> None:
-    once = spec(preset="fine", options={"style_layers": "all"}).resolve()
-    assert once.resolve() == once
-
-
-@pytest.mark.parametrize("network", NETWORKS)
-def test_all_layers_are_all_layers_of_the_network(network: str) -> None:
-    options = spec(options={"network": network, "style_layers": "all", "content_layers": "all"}).resolve().options
-    assert options.style_layers == options.content_layers == dict.fromkeys(NETWORKS[network].layers, 1.0)
-
-
-@pytest.mark.parametrize("normalization", STYLE_LAYERS)
-def test_each_normalization_has_style_weights_of_its_own(normalization: str) -> None:
-    options = spec(options={"normalization": normalization}).resolve().options
-    assert options.style_layers == STYLE_LAYERS[normalization]
 
 
 def test_every_wrong_field_is_named_at_once() -> None:
     assert pointers(kind="x", options={"size": 1, "seed": -1}) == ["/kind", "/options/size", "/options/seed"]
-
-
-def test_a_layer_that_the_network_lacks_is_named() -> None:
-    assert pointers(options={"content_layers": {"relu3_4": 1}}) == ["/options/content_layers/relu3_4"]
-    accepted = spec(options={"content_layers": {"relu3_4": 1}, "network": "vgg19"}).resolve()
-    assert accepted.options.content_layers == {"relu3_4": 1.0}
 
 
 def test_a_pointer_escapes_what_json_pointers_need_escaped() -> None:
@@ -80,25 +38,61 @@ def test_inline_data_is_not_shown_by_repr() -> None:
     assert "c2VjcmV0" not in repr(spec(content={"data": "c2VjcmV0"}))
 
 
-@given(
-    size=st.integers(64, 1024),
-    content=st.floats(0, 1e6),
-    style=st.floats(1e-6, 1e6),
-    iterations=st.none() | st.integers(1, 10_000),
-    seed=st.integers(0, 2**63 - 1),
-    network=st.sampled_from(["vgg16", "vgg19"]),
-    preset=st.sampled_from(sorted(PRESETS)),
-    layers=st.none()
-    | st.just("all")
-    | st.dictionaries(st.sampled_from(["relu1_1", "relu4_2"]), st.floats(0, 9), min_size=1),
-)
-def test_a_resolved_spec_survives_the_wire(preset: str, layers: Any, **options: Any) -> None:
-    names = {"content": "content_weight", "style": "style_weight"}
-    wish = {names.get(name, name): value for name, value in options.items()} | {"style_layers": layers}
-    resolved = spec(preset=preset, options=wish).resolve()
-    assert RenderSpec.model_validate_json(resolved.model_dump_json()) == resolved
+def test_every_image_of_a_spec_is_listed_and_can_be_named_anew() -> None:
+    full = {
+        "kind": "transfer",
+        "content": IMAGE,
+        "init_image": IMAGE,
+        "styles": [{"image": IMAGE}, {"image": IMAGE, "weight": 2}],
+        "regions": [{"content_mask": IMAGE, "style": 1}, {"content_mask": IMAGE, "style_mask": IMAGE}],
+    }
+    places = [
+        "/content", "/init_image", "/styles/0/image", "/styles/1/image",
+        "/regions/0/content_mask", "/regions/1/content_mask", "/regions/1/style_mask",
+    ]  # fmt: skip
+    refs = parse_spec(full).image_refs()
+    assert list(refs) == places
+    others = {place: ImageRef(upload_id=str(n)) for n, place in enumerate(places)}
+    renamed = parse_spec(full).with_images(others)
+    assert renamed.image_refs() == others
+    assert renamed.with_images(refs) == parse_spec(full)
 
 
-def test_every_option_is_described() -> None:
-    for name, field in PaintOptions.model_json_schema()["properties"].items():
-        assert field.get("description"), name
+def test_an_image_is_placed_where_a_pointer_says() -> None:
+    data: dict[str, Any] = {"regions": [{"style": 1}]}
+    for place in ("/content", "/styles/1/image", "/regions/0/content_mask"):
+        place_image(data, place, IMAGE)
+    assert data == {
+        "content": IMAGE,
+        "styles": [{}, {"image": IMAGE}],
+        "regions": [{"style": 1, "content_mask": IMAGE}],
+    }
+
+
+@pytest.mark.parametrize("styles", [7, {"0": {}}, [7]])
+def test_what_is_no_list_of_objects_is_left_for_the_spec_to_refuse(styles: Any) -> None:
+    data = {"styles": styles}
+    place_image(data, "/styles/0/image", IMAGE)
+    assert data == {"styles": styles}
+
+
+def described(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field of every model of a spec."""
+    for model in (schema, *schema["$defs"].values()):
+        for name, field in model["properties"].items():
+            yield f"{model['title']}.{name}", field
+
+
+FIELDS = dict(described(RenderSpec.model_json_schema()))
+NEEDED = {"RenderSpec.kind", "Style.image", "Region.content_mask"}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_is_described_with_range_and_default(name: str) -> None:
+    field = FIELDS[name]
+    assert field.get("description")
+    assert ("default" in field) == (name not in NEEDED | {"RenderSpec.labels"})
+    for form in (field, *field.get("anyOf", ())):
+        if form.get("type") in {"integer", "number"} and "enum" not in form:
+            assert {"minimum", "exclusiveMinimum"} & set(form), name
+            assert {"maximum", "exclusiveMaximum"} & set(form), name

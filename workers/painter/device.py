@@ -16,7 +16,7 @@ from workers.painter import vgg, weights
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from service.spec import PaintOptions
+    from service.options import PaintOptions
     from workers.painter.vgg import Vgg
 
 

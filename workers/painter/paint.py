@@ -1,18 +1,22 @@
-"""Painting: a photograph repainted in a painting's manner, step by step. `paint` is the painter's one public name."""
+"""Painting: pictures made step by step, from what a network sees. `paint` is the painter's one public name."""
 
 from __future__ import annotations
 
 import math
+from collections import deque
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
 from service.errors import Diverged
-from service.networks import NETWORKS
-from service.painting import Painting, Step
+from service.painting import BeforeAfter, Painting, Picture, Step
 from workers.painter import device, optimise
-from workers.painter.images import noise, resized, to_image, to_pixels
+from workers.painter.grams import gram_matrices, gram_pictures
+from workers.painter.images import enlarged, to_image, to_pixels
+from workers.painter.ladder import contact, rungs
+from workers.painter.subject import sit, start
 from workers.painter.targets import aim, gradient
 
 if TYPE_CHECKING:
@@ -21,31 +25,35 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from service.painting import Images, Losses, Pixels
-    from service.spec import PaintOptions, RenderSpec
+    from service.spec import RenderSpec
     from workers.painter.optimise import Point
+    from workers.painter.subject import Subject
     from workers.painter.targets import Objective
+    from workers.painter.vgg import Vgg
 
 OPTIMIZERS = {"lbfgs": optimise.lbfgs, "adam": optimise.adam}
 
 LOSSES_DUE = {"cpu": 1, "cuda": 10}
 """Iterations from one reading of the losses to the next: on the CPU it is free, on CUDA the host has to wait for it."""
 
+WINDOW = 10
+"""Iterations that a tolerance looks back over."""
+
 
 def paint(spec: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
     """Paint what a resolved spec says; implements `service.painting.Paint`.
 
-    Both images are scaled so that their longer sides have `options.size` pixels, keeping their own aspect ratios; but a
-    smaller painting is only enlarged where the normalization compares sums, which are over as many positions then.
-    Enlarged, it has no fine strokes, its blur would be taken for its style, and the result comes out soft.
+    A transfer and a reconstruction have the photograph's aspect ratio, a texture that of its first style. From each
+    size of the pyramid to the next the picture is enlarged and painted on. A ladder paints one picture a layer.
 
-    On the CPU the picture is the same to the byte for the same spec, images, version and number of threads.
+    On the CPU the pictures are the same to the byte for the same spec, images, version and number of threads.
 
     Yields:
-        The start as iteration 0, then one Step for each iteration. Losses come with the first, the last, and every
-        `LOSSES_DUE`th of them.
+        The start as iteration 0, then one Step for each iteration; Gram matrices need none. Losses come with the start
+        and the end of each scale, and every `LOSSES_DUE`th iteration between.
 
     Returns:
-        The picture, clamped to 0..1 and rounded to 8 bits, and the objective of exactly these pixels.
+        The pictures, clamped to 0..1 and rounded to the output's bits, and the objective of exactly these pixels.
 
     Raises:
         Diverged: the objective is no longer finite; the message names the iteration.
@@ -54,41 +62,83 @@ def paint(spec: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
         WeightsMissing: the network's weights are not on this machine.
     """
     with device.errors_translated():
-        return (yield from _paint(spec.options, images))
+        place = device.choose()
+        vgg, weights_sha256 = device.network(spec.options, place)
+        if spec.kind == "gram":
+            grams = gram_matrices(vgg, spec, images, place)
+            pictures = gram_pictures(grams)
+            return Painting(pictures, {}, grams, 0, device.name(place), weights_sha256)
+        specs = rungs(spec)
+        tally = Tally(of=sum(len(_scales(rung)) * (rung.options.iterations or 0) for rung in specs.values()))
+        pictures, losses = {}, {}
+        for name, rung in specs.items():
+            pictures[name], losses[name] = yield from _painted(vgg, rung, images, place, tally)
+        if spec.ladder:
+            pictures = {"result": contact(spec, images, pictures)} | pictures
+        return Painting(pictures, losses, {}, tally.done, device.name(place), weights_sha256)
 
 
-def _paint(options: PaintOptions, images: Images) -> Generator[Step, None, Painting]:
-    assert options.iterations is not None, "the spec is not resolved"
-    place = device.choose()
-    vgg, weights_sha256 = device.network(options, place)
-    content = resized(images.content, options.size).to(place)
-    style = resized(images.styles[0], _style_size(images.styles[0], options)).to(place)
-    objective = aim(vgg, content, style, options)
-    start = content if options.init == "content" else noise(content, options.seed)
-    minimise = OPTIMIZERS[options.optimizer]
-    points = minimise(partial(gradient, objective), start, options.iterations)
+@dataclass(slots=True)
+class Tally:
+    """Iterations done and to be done, over all scales and rungs."""
 
-    point = next(points)
-    before = _read(objective, point, 0)
-    yield Step(options.size, 0, options.iterations, before, partial(_look, point.image))
-    for iteration, point in enumerate(points, start=1):
-        due = iteration % LOSSES_DUE[place.type] == 0 or iteration == options.iterations
-        losses = _read(objective, point, iteration) if due else None
-        yield Step(options.size, iteration, options.iterations, losses, partial(_look, point.image))
+    of: int
+    done: int = 0
 
-    picture = _look(point.image)
+
+def _painted(
+    vgg: Vgg, spec: RenderSpec, images: Images, place: torch.device, tally: Tally
+) -> Generator[Step, None, tuple[Picture, BeforeAfter]]:
+    """Paint one picture, from the coarsest scale to the finest."""
+    coarsest, *finer = _scales(spec)
+    subject = sit(spec, images, coarsest, place)
+    objective = aim(vgg, subject)
+    begun = start(subject, images).to(place)
+    image = yield from _descent(objective, subject, begun, coarsest, tally)
+    for longest in finer:
+        subject = sit(spec, images, longest, place)
+        objective = aim(vgg, subject)
+        image = yield from _descent(objective, subject, enlarged(image, subject.size), longest, tally)
     with torch.no_grad():
-        after = objective.read(objective.terms(to_image(picture, place)))
-    return Painting(picture, before, after, device.name(place), weights_sha256)
+        before = objective.read(objective.terms(enlarged(begun, subject.size)))
+        pixels = to_pixels(subject.finished(image), spec.output.bits)
+        after = objective.read(objective.terms(to_image(pixels, place)))
+    matte = None if subject.matte is None else to_pixels(subject.matte, spec.output.bits)[..., 0]
+    return Picture(pixels, matte), BeforeAfter(before, after)
 
 
-def _style_size(style: Pixels, options: PaintOptions) -> int:
-    """Choose the longer side of a painting, in pixels; the shorter one has at least a position in every layer."""
-    if options.normalization != "mean":
-        return options.size
-    short, long = (int(side) for side in sorted(style.shape[:2]))
-    coarsest = max(layer.stride for layer in NETWORKS[options.network].layers.values())
-    return min(options.size, max(long, math.ceil(coarsest * long / short)))
+def _descent(
+    objective: Objective, subject: Subject, begun: Tensor, longest: int, tally: Tally
+) -> Generator[Step, None, Tensor]:
+    """Minimise at one scale, for as many iterations as there are or until the tolerance is met; return the image."""
+    options, due = objective.options, LOSSES_DUE[begun.device.type]
+    assert options.iterations is not None, "the spec is not resolved"
+    recent: deque[float] = deque(maxlen=WINDOW // due + 1)
+    points = OPTIMIZERS[options.optimizer](partial(gradient, objective), begun, options.iterations)
+    for iteration, point in enumerate(points):
+        tally.done += iteration > 0
+        losses = None
+        if iteration % due == 0 or iteration == options.iterations:
+            losses = _read(objective, point, tally.done)
+            recent.append(losses.total)
+        ended = options.tolerance is not None and _fell_less(recent, options.tolerance)
+        tally.of -= (options.iterations - iteration) * ended
+        if iteration > 0 or tally.done == 0:
+            yield Step(longest, tally.done, tally.of, losses, partial(_look, subject, point.image))
+        if ended:
+            break
+    return point.image
+
+
+def _fell_less(recent: deque[float], tolerance: float) -> bool:
+    """Say whether the loss fell by less than a share of itself over the whole window."""
+    return len(recent) == recent.maxlen and recent[0] - recent[-1] < tolerance * recent[0]
+
+
+def _scales(spec: RenderSpec) -> list[int]:
+    """Longest sides, in pixels, from the coarsest to the finest."""
+    assert spec.options.pyramid != "auto", "the spec is not resolved"
+    return [*spec.options.pyramid, spec.options.size]
 
 
 def _read(objective: Objective, point: Point, iteration: int) -> Losses:
@@ -98,6 +148,6 @@ def _read(objective: Objective, point: Point, iteration: int) -> Losses:
     return losses
 
 
-def _look(image: Tensor) -> Pixels:
-    with device.errors_translated():
-        return to_pixels(image)
+def _look(subject: Subject, image: Tensor) -> Pixels:
+    with device.errors_translated(), torch.no_grad():
+        return to_pixels(subject.finished(image))

@@ -1,4 +1,4 @@
-"""What a painting aims at: the photograph's content and the painting's style, and the distance to both."""
+"""What a painting aims at: the photograph's content and the paintings' style, and the distance to both."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from service.networks import NETWORKS
 from service.painting import Losses
-from workers.painter.losses import content_term, gram, style_term, total_variation
+from workers.painter.colour import luma
+from workers.painter.distances import blended, distance
+from workers.painter.losses import content_term, total_variation, wide
+from workers.painter.regions import propagated
 from workers.painter.vgg import activations
 
 if TYPE_CHECKING:
@@ -16,40 +20,43 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from service.spec import LayerWeights, PaintOptions
+    from service.options import LayerWeights, PaintOptions
+    from workers.painter.distances import Distance, Term
+    from workers.painter.subject import Example, Part, Subject
     from workers.painter.vgg import Vgg
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Objective:
-    """α L_content + β L_style + tv, for one content and one style.
+    """α L_content + β L_style + tv, for one subject.
 
     Attributes:
         vgg: the network that looks.
         options: resolved, so that every layer has its weight.
         content: of each content layer, the photograph's activations `(1, C, H, W)`.
-        style: of each style layer, the painting's Gram matrix `(C, C)`.
+        style: of each style layer, for each part of the picture, E_l and what its positions count.
     """
 
     vgg: Vgg
     options: PaintOptions
     content: Mapping[str, Tensor]
-    style: Mapping[str, Tensor]
+    style: Mapping[str, tuple[tuple[Term, Tensor | None], ...]]
 
     def terms(self, image: Tensor) -> Tensor:
-        """Measure an image `(1, 3, H, W)` in 0..1; differentiable, and nothing waits for the device.
+        """Measure an image `(1, 3, H, W)`, or lightness `(1, 1, H, W)`; differentiable, without waiting for the device.
 
         Returns:
             `(total, content, style, tv, each content layer, each style layer)`, float32. The first four carry the
             options' weights, the layers' own terms none.
         """
         options, normalization = self.options, self.options.normalization
+        image = _seen_in(options, image)
         seen = activations(self.vgg, image, {*self.content, *self.style})
         contents = {layer: content_term(seen[layer], p, normalization) for layer, p in self.content.items()}
-        styles = {layer: style_term(seen[layer], a, normalization) for layer, a in self.style.items()}
-        content = options.content_weight * _weighted(contents, options.content_layers)
-        style = options.style_weight * _weighted(styles, options.style_layers)
+        styles = {layer: _style_term(seen[layer], parts) for layer, parts in self.style.items()}
         tv = options.tv_weight * total_variation(image, normalization)
+        content = options.content_weight * _weighted(contents, options.content_layers, tv)
+        style = options.style_weight * _weighted(styles, options.style_layers, tv)
         return torch.stack([content + style + tv, content, style, tv, *contents.values(), *styles.values()])
 
     def read(self, terms: Tensor) -> Losses:
@@ -67,27 +74,81 @@ class Objective:
 
 
 @torch.no_grad()
-def aim(vgg: Vgg, content: Tensor, style: Tensor, options: PaintOptions) -> Objective:
-    """Look at a content and a style image, each `(1, 3, H, W)` of its own size, and keep what is to be reached."""
-    seen = activations(vgg, content, _layers(options.content_layers))
-    styles = activations(vgg, style, _layers(options.style_layers))
-    grams = {layer: gram(v, options.normalization) for layer, v in styles.items()}
-    return Objective(vgg, options, seen, grams)
+def aim(vgg: Vgg, subject: Subject) -> Objective:
+    """Look at a subject and keep what is to be reached. What has a weight of 0 is measured too, for the report."""
+    options, content = subject.spec.options, {}
+    if subject.content is not None:
+        content = activations(vgg, _seen_in(options, subject.content), named(options.content_layers))
+    return Objective(vgg, options, content, _styles(vgg, subject) if subject.parts else {})
 
 
 def gradient(objective: Objective, image: Tensor) -> tuple[Tensor, Tensor]:
-    """Measure an image `(1, 3, H, W)`, and find how its total changes with every pixel: terms, and `(1, 3, H, W)`."""
+    """Measure an image `(1, C, H, W)`, and find how its total changes with every pixel: terms, and `(1, C, H, W)`."""
     image = image.detach().requires_grad_()
     terms = objective.terms(image)
     (slope,) = torch.autograd.grad(terms[0], image)
     return terms.detach(), slope
 
 
-def _weighted(terms: Mapping[str, Tensor], layers: LayerWeights | str | None) -> Tensor:
-    weights = _layers(layers)
-    return torch.stack([weights[layer] * term for layer, term in terms.items()]).sum()
-
-
-def _layers(layers: LayerWeights | str | None) -> LayerWeights:
+def named(layers: LayerWeights | str | None) -> LayerWeights:
+    """Give the layers of resolved options."""
     assert isinstance(layers, dict), "the spec is not resolved"
     return layers
+
+
+def _styles(vgg: Vgg, subject: Subject) -> dict[str, tuple[tuple[Term, Tensor | None], ...]]:
+    layers = named(subject.spec.options.style_layers)
+    found: dict[str, list[tuple[Term, Tensor | None]]] = {layer: [] for layer in layers}
+    for part in subject.parts:
+        masks = propagated(part.mask, vgg.network, layers) if part.mask is not None else {}
+        for layer, term in _part_terms(vgg, part, subject).items():
+            found[layer].append((term, masks.get(layer)))
+    return {layer: tuple(terms) for layer, terms in found.items()}
+
+
+def _part_terms(vgg: Vgg, part: Part, subject: Subject) -> dict[str, Term]:
+    """Prepare E_l of one part: its styles' statistics, blended."""
+    options = subject.spec.options
+    layers = named(options.style_layers)
+    known = NETWORKS[options.network].layers
+    width, height = subject.size
+    positions = {layer: (width // known[layer].stride) * (height // known[layer].stride) for layer in layers}
+    ways = {
+        layer: distance(
+            options.style_distance, options.normalization, known[layer].channels, positions[layer], options.seed
+        )
+        for layer in layers
+    }
+    statistics: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+    for example in part.examples:
+        for layer, statistic in _described(vgg, example, ways, options).items():
+            sums = options.style_distance == "gram" and options.normalization != "mean" and example.as_it_is
+            own = (example.image.shape[-2] // known[layer].stride) * (example.image.shape[-1] // known[layer].stride)
+            statistics[layer].append(statistic * (own / positions[layer]) if sums else statistic)
+    shares = [example.share for example in part.examples]
+    return {layer: ways[layer].aim(blended(statistics[layer], shares)) for layer in layers}
+
+
+def _described(vgg: Vgg, example: Example, ways: Mapping[str, Distance], options: PaintOptions) -> dict[str, Tensor]:
+    seen = activations(vgg, _seen_in(options, example.image), ways.keys())
+    masks = propagated(example.mask, vgg.network, ways.keys()) if example.mask is not None else {}
+    return {layer: way.describe(wide(seen[layer]).flatten(2)[0], masks.get(layer)) for layer, way in ways.items()}
+
+
+def _style_term(x: Tensor, parts: tuple[tuple[Term, Tensor | None], ...]) -> Tensor:
+    with torch.autocast(x.device.type, enabled=False):
+        v = wide(x).flatten(2)[0]
+        return torch.stack([term(v, mask) for term, mask in parts]).sum()
+
+
+def _seen_in(options: PaintOptions, image: Tensor) -> Tensor:
+    """Show the network what it is to see: an image, or its lightness as grey."""
+    if options.preserve_color != "luminance":
+        return image
+    return luma(image).expand(-1, 3, -1, -1)
+
+
+def _weighted(terms: Mapping[str, Tensor], layers: LayerWeights | str | None, like: Tensor) -> Tensor:
+    if not terms:
+        return torch.zeros_like(like)
+    return torch.stack([named(layers)[layer] * term for layer, term in terms.items()]).sum()

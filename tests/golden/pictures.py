@@ -1,27 +1,11 @@
-"""The golden pictures of transfers, and how they are made: `python -m tests.golden.transfer` writes them anew.
-
-They are to be looked at, and made anew only by a change that is meant to change pictures.
-"""
+"""The pictures that golden paintings are made from, drawn by formula."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
 
-from service.painting import Images, Painting, Pixels
-from service.spec import ImageRef, PaintOptions, RenderSpec, Style
-from workers.painter.paint import paint
-
-OPTIONS = {
-    "defaults": PaintOptions(size=64, iterations=5),
-    "smooth": PaintOptions(size=64, iterations=25, pooling="avg", padding="replicate", content_weight=100),
-}
-"""A max pool jumps where two neighbours are nearly equal, and from there on two machines' pictures drift apart: after a
-few iterations the defaults can still be compared, an average pool keeps machines together for dozens."""
+from service.painting import Pixels
 
 
 def landscape(width: int = 96, height: int = 72) -> Pixels:
@@ -58,25 +42,17 @@ def eight_bits(picture: NDArray[np.float64]) -> Pixels:
     return (picture * 255).round().astype(np.uint8)
 
 
-def file(name: str) -> Path:
-    """Name the golden picture painted with `OPTIONS[name]`."""
-    return Path(__file__).with_name(f"transfer_{name}.png")
+def tiles(width: int = 80, height: int = 80) -> Pixels:
+    """Draw another painting: blue and white tiles with rings."""
+    y, x = np.mgrid[0:height, 0:width]
+    rings = np.hypot(x % 16 - 8, y % 16 - 8)
+    picture = np.full((height, width, 3), (0.93, 0.93, 0.88))
+    picture[(rings > 3) & (rings < 6)] = (0.15, 0.3, 0.6)
+    picture[(x % 16 < 1) | (y % 16 < 1)] = (0.1, 0.15, 0.3)
+    return eight_bits(picture)
 
 
-def painted(name: str) -> Painting:
-    """Paint the landscape in the strokes' manner."""
-    image = ImageRef(upload_id="0")
-    spec = RenderSpec(kind="transfer", content=image, styles=(Style(image=image),), options=OPTIONS[name])
-    steps = paint(spec.resolve(), Images(landscape(), (brush_strokes(),)))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            painting: Painting = end.value
-            return painting
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    for chosen in OPTIONS:
-        Image.fromarray(painted(chosen).picture).save(file(chosen), optimize=True)
+def left_half(width: int = 96, height: int = 72) -> Pixels:
+    """Draw a mask: white on the left, black on the right, and a soft edge between."""
+    ramp = np.clip((width / 2 - np.arange(width)) / 12 + 0.5, 0, 1)
+    return eight_bits(np.broadcast_to(ramp[None, :, None], (height, width, 3)))

@@ -1,4 +1,4 @@
-"""What the demo leaves to be looked at: the pictures side by side, and the loss as a curve."""
+"""The loss of a painting as a curve."""
 
 from __future__ import annotations
 
@@ -9,25 +9,18 @@ from typing import TYPE_CHECKING
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont
 from matplotlib.ticker import MaxNLocator
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
+
+from service.sheet import INK, PAPER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
 
-PAPER, INK, FAINT = "#f6f2ea", "#2b2724", "#8a8178"
+FAINT = "#8a8178"
 COLOURS = {"total": INK, "content": "#2f6f9f", "style": "#c9722e"}
-CAPTIONS = ("the photograph", "the painting", "the photograph, repainted")
-
-HEIGHT = 400
-"""Of each picture on the sheet, in pixels."""
-
-MARGIN = 36
-CAPTION = 22
-TITLE = 30
 
 DECADES = 4
 """The most powers of ten that the plot spans: one tiny value must not flatten all the curves."""
@@ -44,34 +37,6 @@ class LossPoint:
     total: float
     content: float
     style: float
-
-
-def contact_sheet(
-    content: Image.Image,
-    style: Image.Image,
-    result: Image.Image,
-    *,
-    title: str = "",
-    captions: tuple[str, str, str] = CAPTIONS,
-) -> Image.Image:
-    """Mount the three pictures beside each other, equally high, each above its caption, all below the title if any."""
-    mounted = [_scaled(image) for image in (content, style, result)]
-    top = MARGIN + (TITLE + MARGIN // 2 if title else 0)
-    width = MARGIN + sum(image.width + MARGIN for image in mounted)
-    sheet = Image.new("RGB", (width, top + HEIGHT + 2 * CAPTION + MARGIN), PAPER)
-    draw, face = ImageDraw.Draw(sheet), findfont("DejaVu Serif")
-    draw.text((MARGIN, MARGIN - TITLE // 4), title, fill=INK, font=ImageFont.truetype(face, TITLE))
-    left = MARGIN
-    for image, caption in zip(mounted, captions, strict=True):
-        sheet.paste(image, (left, top))
-        draw.text((left, top + HEIGHT + CAPTION // 2), caption, fill=INK, font=ImageFont.truetype(face, CAPTION))
-        left += image.width + MARGIN
-    return sheet
-
-
-def _scaled(image: Image.Image) -> Image.Image:
-    width = round(image.width * HEIGHT / image.height)
-    return image.convert("RGB").resize((width, HEIGHT), Image.Resampling.LANCZOS)
 
 
 def loss_plot(points: Sequence[LossPoint]) -> Image.Image:

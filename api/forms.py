@@ -1,0 +1,98 @@
+"""A posted job, as JSON or as a form with its images as files."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException
+
+from service.errors import FieldProblem, InvalidSpec
+from service.spec import MAX_REGIONS, MAX_STYLES, RenderSpec, parse_spec, place_image
+
+if TYPE_CHECKING:
+    from fastapi import Request
+    from starlette.datastructures import FormData
+
+MAX_PARTS = 2 * (3 + MAX_STYLES + 2 * MAX_REGIONS)
+"""Of a form; more than any spec can use, so that a part too many is named rather than counted."""
+
+IMAGE_PARTS = re.compile(r"content|image|init_image|styles/\d/image|regions/\d/(content|style)_mask")
+"""The names that files may have: pointers into the spec, without the slash they begin with."""
+
+_FILE = {"type": "string", "format": "binary"}
+BODIES = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/RenderSpec"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "content": {**_FILE, "description": "The photograph."},
+                        "style": {"type": "array", "items": _FILE, "description": "The paintings, in their order."},
+                        "image": {**_FILE, "description": "The image whose Gram matrices are asked for."},
+                        "init_image": {**_FILE, "description": "The image that the painting starts from."},
+                        "spec": {
+                            "type": "string",
+                            "description": "The rest of a RenderSpec, as JSON. Its kind may be left out: transfer.",
+                        },
+                    },
+                    "patternProperties": {
+                        r"^regions/\d/(content|style)_mask$": {**_FILE, "description": "A mask of regions[n]."}
+                    },
+                    "additionalProperties": False,
+                }
+            },
+        },
+    }
+}
+"""Both, for the OpenAPI description."""
+
+
+async def read_spec(request: Request) -> RenderSpec:
+    """Read the spec that a request brings.
+
+    Raises:
+        InvalidSpec: naming each field or part that is wrong.
+        HTTPException: 415, it is neither JSON nor a form; 400, the form can't be read.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return parse_spec(_parsed(await request.body(), pointer=""))
+    if kind == "multipart/form-data":
+        try:
+            async with request.form(max_files=MAX_PARTS, max_fields=MAX_PARTS) as form:
+                return parse_spec(await _from_form(form))
+        except UnicodeError:
+            raise HTTPException(400, "The form's names are not text in the charset that it announces.") from None
+    raise HTTPException(415)
+
+
+def _parsed(text: str | bytes, *, pointer: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidSpec(FieldProblem(pointer, "this is not JSON, or nested too deeply")) from None
+
+
+async def _from_form(form: FormData) -> Any:
+    """Write a form as the JSON spec that it stands for, its files as inline images."""
+    text = form.get("spec", "{}")
+    data = _parsed(text, pointer="/spec") if isinstance(text, str) else None
+    if not isinstance(data, dict):
+        raise InvalidSpec(FieldProblem("/spec", "this part is a JSON object, as text"))
+    unknown = [name for name in form if name not in {"spec", "style"} and not IMAGE_PARTS.fullmatch(name)]
+    if unknown:
+        raise InvalidSpec(*(FieldProblem(f"/{name}", "there is no such part") for name in unknown))
+    files = {name: part for name, part in form.multi_items() if name not in {"spec", "style"}}
+    files |= {f"styles/{n}/image": part for n, part in enumerate(form.getlist("style"))}
+    data.setdefault("kind", "transfer")
+    for name, part in files.items():
+        if isinstance(part, str):
+            raise InvalidSpec(FieldProblem(f"/{name}", "this part is a file"))
+        place_image(data, f"/{name}", {"data": base64.b64encode(await part.read()).decode()})
+    return data

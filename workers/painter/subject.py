@@ -1,0 +1,170 @@
+"""What sits for a painting: a spec's pictures as tensors, at one size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from service.networks import NETWORKS
+from service.plan import canvas, scaled
+from workers.painter import starts
+from workers.painter.colour import luma, recoloured, with_broad_colours_of, with_deviation_of, with_luma
+from workers.painter.images import mask, matte, opaque, resized
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from service.options import PaintOptions
+    from service.painting import Images, Picture
+    from service.spec import RenderSpec
+    from workers.painter.images import Size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """One style as a part of the picture sees it.
+
+    Attributes:
+        image: `(1, 3, h, w)`, at the size that gives its strokes their width.
+        mask: `(1, 1, h, w)`, how much each of its pixels counts, or None for all alike.
+        share: its weight among the part's styles; they add up to 1.
+        as_it_is: whether sums over it are compared as they are, to the letter of `sum`.
+    """
+
+    image: Tensor
+    mask: Tensor | None
+    share: float
+    as_it_is: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A part of the picture: where it is, `(1, 1, H, W)` or None for everywhere, and its styles."""
+
+    mask: Tensor | None
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """A spec's pictures at one size, on the device.
+
+    Attributes:
+        spec: resolved.
+        size: width and height of what is painted.
+        content: the photograph as it is, `(1, 3, H, W)`, where the spec has one.
+        matte: of the photograph, `(1, 1, H, W)`, where the result is to be as transparent as it.
+        parts: the parts with their styles; none for a reconstruction.
+    """
+
+    spec: RenderSpec
+    size: Size
+    content: Tensor | None
+    matte: Tensor | None
+    parts: tuple[Part, ...]
+
+    def finished(self, image: Tensor) -> Tensor:
+        """Turn the image that is optimised into the one to be looked at: the photograph's colours are put back.
+
+        Args:
+            image: `(1, 3, H, W)`, or `(1, 1, H, W)` where only lightness is painted.
+
+        Returns:
+            `(1, 3, H, W)` in 0..1.
+        """
+        kept = self.spec.options.preserve_color
+        if self.content is not None and kept == "luminance":
+            return with_luma(self.content, image)
+        if self.content is not None and kept == "oklab_low_frequency":
+            return with_broad_colours_of(image, self.content)
+        return image
+
+
+def sit(spec: RenderSpec, images: Images, longest: int, device: torch.device) -> Subject:
+    """Bring a spec's pictures to the size where the result's longer side has `longest` pixels."""
+    size = canvas(spec, images, longest)
+    background = spec.output.background
+    content = opaque(images["/content"], size, background).to(device) if spec.content else None
+    cover = matte(images["/content"], size) if spec.content and background is None else None
+    examples = [_example(spec, images, n, longest) for n in range(len(spec.styles))]
+    parts = tuple(_on(part, content, spec.options, device) for part in _parts(spec, images, size, examples))
+    return Subject(spec, size, content, cover if cover is None else cover.to(device), parts)
+
+
+def start(subject: Subject, images: Images) -> Tensor:
+    """Make the image that the painting starts from: `(1, 3, H, W)`, or `(1, 1, H, W)` for lightness alone."""
+    options, (width, height) = subject.spec.options, subject.size
+    like = torch.empty(1, 3, height, width)
+    if options.init == "content":
+        assert subject.content is not None, "the spec is not resolved"
+        begun = subject.content
+    elif options.init == "image":
+        begun = resized(images["/init_image"].pixels, subject.size)
+    elif options.init == "style_statistics":
+        examples = [example for part in subject.parts for example in part.examples]
+        shares = [example.share / len(subject.parts) for example in examples]
+        begun = starts.style_statistics(like, [example.image for example in examples], shares, options.seed)
+    else:
+        begun = starts.noise(like, options.seed)
+    return luma(begun) if options.preserve_color == "luminance" else begun
+
+
+def _parts(spec: RenderSpec, images: Images, size: Size, examples: list[Example]) -> list[Part]:
+    if not spec.regions:
+        return [Part(None, tuple(examples))] if examples else []
+    parts = []
+    for n, region in enumerate(spec.regions):
+        example = examples[region.style]
+        seen = example.mask
+        if region.style_mask is not None:
+            height, width = example.image.shape[-2:]
+            chosen = mask(images[f"/regions/{n}/style_mask"], (width, height))
+            seen = chosen if seen is None else chosen * seen
+        where = mask(images[f"/regions/{n}/content_mask"], size)
+        parts.append(Part(where, (Example(example.image, seen, 1.0, as_it_is=False),)))
+    return parts
+
+
+def _example(spec: RenderSpec, images: Images, number: int, longest: int) -> Example:
+    style, picture = spec.styles[number], images[f"/styles/{number}/image"]
+    size = style_size(picture, spec.options, longest, style.scale)
+    cover = matte(picture, size)
+    share = style.weight / sum(one.weight for one in spec.styles)
+    return Example(opaque(picture, size), cover, share, as_it_is=cover is None and style.scale == 1)
+
+
+def style_size(picture: Picture, options: PaintOptions, longest: int, scale: float) -> Size:
+    """Choose the width and height of a style where the result's longer side has `longest` pixels.
+
+    A smaller painting is only enlarged where the normalization compares sums of Grams, which are over as many positions
+    then, or where it is asked to be by its scale: enlarged, it has no fine strokes, its blur would be taken for its
+    style, and the result comes out soft. Its shorter side has at least one position in every layer.
+    """
+    short, long = sorted((picture.width, picture.height))
+    sums = options.style_distance == "gram" and options.normalization != "mean"
+    coarsest = max(layer.stride for layer in NETWORKS[options.network].layers.values())
+    fitting = (longest if sums else min(longest, long)) * scale
+    return scaled(picture.width, picture.height, max(round(fitting), math.ceil(coarsest * long / short)))
+
+
+def _on(part: Part, content: Tensor | None, options: PaintOptions, device: torch.device) -> Part:
+    """Put a part onto the device, its styles in the colours that they are to have."""
+
+    def placed(tensor: Tensor | None) -> Tensor | None:
+        return None if tensor is None else tensor.to(device)
+
+    def coloured(image: Tensor) -> Tensor:
+        if content is not None and options.preserve_color == "luminance":
+            return with_deviation_of(luma(image), luma(content))
+        return recoloured(image, content) if content is not None and options.preserve_color == "histogram" else image
+
+    return Part(
+        placed(part.mask),
+        tuple(
+            Example(coloured(example.image.to(device)), placed(example.mask), example.share, example.as_it_is)
+            for example in part.examples
+        ),
+    )
