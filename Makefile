@@ -7,7 +7,7 @@ DATA ?= .impasto
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench up down lock openapi clean
+.PHONY: help setup demo test check fmt bench gallery up down lock openapi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ fmt: setup ## format, and mend what the linter can
 
 bench: setup ## measure the speed of the painter, as ratios taken in one run
 	@$(BIN)/python -m tests.benchmarks.iteration
+
+gallery: setup ## paint the pictures of docs/painting.md anew (half an hour on two cores)
+	@$(BIN)/python docs/gallery.py
 
 up: setup ## run the whole service on this machine, until Ctrl-C
 	@$(BIN)/impasto up --data $(DATA) --port $(PORT)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 PICTURES = HERE / "images" / "gallery"
-DRAFT = {"size": 256, "iterations": 50}
+DRAFT, LARGE = {"size": 256, "iterations": 50}, {"size": 512, "iterations": 40}
 
 
 class Cell(NamedTuple):
@@ -134,8 +134,8 @@ def strips() -> dict[str, list[Cell]]:
         "iterations": varied("iterations", 5, 15, 50, 150),
         "optimizer": varied("optimizer", "lbfgs", "adam"),
         "pyramid": [
-            Cell(label, alone("dusk"), {"kind": "texture", "options": {"size": 512, "iterations": 40, "pyramid": sizes}})
-            for label, sizes in (("pyramid []", []), ("pyramid [128, 256]", [128, 256]))
+            Cell(f"pyramid {sizes}", alone("dusk"), {"kind": "texture", "options": {**LARGE, "pyramid": sizes}})
+            for sizes in ([], [128, 256])
         ],
         "pooling": varied("pooling", "max", "avg"),
         "padding": varied("padding", "replicate", "zeros"),
@@ -203,12 +203,9 @@ def thumbnail(pixels: Pixels, height: int = 192) -> Pixels:
 
 def save_sheets() -> None:
     """Paint the sheets that the service itself makes: ladders and Gram matrices."""
-    rungs = {"size": 256, "iterations": 80}
-    save(
-        "reconstruction_ladder",
-        sheet({"/content": photo()}, {"kind": "reconstruction", "ladder": True, "options": rungs}),
-    )
-    save("texture_ladder", sheet(alone("dusk"), {"kind": "texture", "ladder": True, "options": rungs}))
+    ladder = {"ladder": True, "options": {"size": 256, "iterations": 80}}
+    save("reconstruction_ladder", sheet({"/content": photo()}, {"kind": "reconstruction", **ladder}))
+    save("texture_ladder", sheet(alone("dusk"), {"kind": "texture", **ladder}))
     save("gram", sheet({"/image": canvas("dusk")}, {"kind": "gram"}))
 
 
