@@ -37,7 +37,7 @@ def contact_sheet(columns: Sequence[tuple[str, Pixels]], *, height: int | None =
     for label, image in mounted:
         sheet.paste(image, (left, margin))
         draw.text(
-            (left, margin + height + size // 2), label, fill=INK, font=_fitting(label, size, image.width + margin)
+            (left, margin + height + size // 2), label, fill=INK, font=_fitting(label, size, image.width)
         )
         left += image.width + margin
     return np.asarray(sheet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from io import BytesIO
 from itertools import pairwise
 from tempfile import NamedTemporaryFile
@@ -30,8 +31,9 @@ STILL_S = 1
 
 X264 = {
     "crf": "18",  # a constant rate factor below which differences can't be seen
-    "threads": "1",  # the same bytes on every machine
-    "x264-params": "colorprim=bt709:transfer=bt709:colormatrix=bt709:log-level=none",
+    "threads": "1",
+    # The same bytes every time: without cpu-independent, x264's mb-tree in AVX gives others now and then (core 165).
+    "x264-params": "cpu-independent=1:colorprim=bt709:transfer=bt709:colormatrix=bt709:log-level=none",
 }
 """The encoder's options."""
 
@@ -41,50 +43,68 @@ WEBP_QUALITY = 80
 class Film:
     """Collects the frames of one painting while it is painted.
 
-    Most happens early, so frame k of K shows the iteration that is (k/K)² of all; an iteration that is due for several
-    frames is held.
+    Most happens early, so frame k of K shows the iteration that is (k/K)² of all, rounded down; an iteration that is
+    due for several frames is held. How many there are in all may shrink on the way: what was collected by then is
+    spread over the time of the film.
     """
 
     def __init__(self, wish: Timelapse, *, longest: int) -> None:
         """Prepare for a painting whose result's longer side has `longest` pixels."""
         self._wish, self._longest = wish, min(wish.size, longest)
         self._moving = round((wish.seconds - STILL_S) * RATE)
-        self._size: tuple[int, int] | None = None
-        self._frames: list[Pixels] = []
+        self._taken: list[tuple[int, Pixels]] = []
+        self._of = 0
+        self._shape: tuple[int, int] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Width and height in pixels, even ones in an MP4; known from the first step on."""
-        assert self._size is not None, "nothing has been filmed"
-        return self._size
+        """Width and height in pixels, even ones in an MP4; known when it has been encoded."""
+        assert self._shape is not None, "the film is not encoded yet"
+        return self._shape
 
     def watch(self, step: Step) -> None:
         """Take the picture of a step, if a frame is to show it; only then is it asked for."""
-        due = min(self._moving, int(self._moving * (step.iteration / step.of) ** 0.5) + 1)
-        if due > len(self._frames):
-            frame = self._scaled(step.picture())
-            # What was due before and not filmed yet shows the same.
-            self._frames += [frame] * (due - len(self._frames))
+        self._of = step.of
+        if step.iteration in self._due():
+            self._taken.append((step.iteration, self._reduced(step.picture())))
 
     def encode(self, final: Pixels) -> bytes:
-        """Add the finished picture, `(H, W, 3)`, standing still, and write the film.
+        """Add the finished picture, `(H, W, 3)`, standing still, and write the film, of that picture's aspect ratio.
 
         Raises:
             SetupError: PyAV is not installed.
         """
-        last = self._scaled(eight_bits(final))
-        frames = [*self._frames, *[last] * (STILL_S * RATE)]
+        assert self._taken, "nothing was watched"
+        size = scaled(final.shape[1], final.shape[0], self._longest)
+        pictures = [self._fitted(pixels, size) for _, pixels in self._taken]
+        last = self._fitted(eight_bits(final), size)
+        self._shape = last.shape[1], last.shape[0]
+        iterations = [iteration for iteration, _ in self._taken]
+        moving = [pictures[bisect_right(iterations, due) - 1] for due in self._due()]
+        frames = [*moving, *[last] * (STILL_S * RATE)]
         return _mp4(frames) if self._wish.format == "mp4" else _webp(frames)
 
-    def _scaled(self, pixels: Pixels) -> Pixels:
-        """Scale to the film's size. x264 halves the colours' resolution, so sides are even: a pixel is left out."""
-        if self._size is None:
-            width, height = scaled(pixels.shape[1], pixels.shape[0], self._longest)
-            even = self._wish.format == "mp4"
-            self._size = (max(2, width - width % 2), max(2, height - height % 2)) if even else (width, height)
-        if pixels.shape[1::-1] == self._size:
-            return pixels
-        return np.asarray(Image.fromarray(pixels).resize(self._size, Image.Resampling.LANCZOS))
+    def _due(self) -> list[int]:
+        """Say of every moving frame which iteration it shows."""
+        return [self._of * k**2 // self._moving**2 for k in range(self._moving)]
+
+    def _reduced(self, pixels: Pixels) -> Pixels:
+        """Keep no more pixels than the film has; the smaller pictures of a pyramid wait as they are."""
+        height, width = pixels.shape[:2]
+        return pixels if max(width, height) <= self._longest else _resized(pixels, scaled(width, height, self._longest))
+
+    def _fitted(self, pixels: Pixels, size: tuple[int, int]) -> Pixels:
+        """Scale to the film's size. H.264 halves the colours' resolution: of an odd side, the last pixel is cut off."""
+        if self._wish.format != "mp4":
+            return _resized(pixels, size)
+        width, height = (max(2, side) for side in size)
+        return _resized(pixels, (width, height))[: height - height % 2, : width - width % 2]
+
+
+def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    if pixels.shape[1::-1] == size:
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
 
 
 def _mp4(frames: Sequence[Pixels]) -> bytes:

@@ -5,12 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
-from PIL import Image
 
 from service.errors import SetupError
-from service.pictures import eight_bits
 from service.terminal import AsJson, print_json
 from workers.files import read_picture
 
@@ -49,9 +46,11 @@ def measure(result: Result, content: Content = None, style: StyleFile = None, as
         print_json(found)
     else:
         for name, value in found.items():
-            typer.echo(f"{TITLES[name]}  {value:.4f}  (0: the same)")
+            typer.echo(f"{TITLES[name]}  {value:.4f}  (lower is closer; 0: the same)")
 
 
 def _fitted(pixels: Pixels, like: Pixels) -> Pixels:
-    image = Image.fromarray(eight_bits(pixels))
-    return np.asarray(image.resize((like.shape[1], like.shape[0]), Image.Resampling.LANCZOS))
+    """Scale a picture to another's size the way the painter does, and keep 16 bits of it."""
+    from workers.painter.images import resized, to_pixels  # noqa: PLC0415 - the same
+
+    return to_pixels(resized(pixels, (like.shape[1], like.shape[0])), bits=16)

@@ -101,3 +101,20 @@ def test_a_sheet_shows_every_matrix_at_one_size_by_whole_pixels() -> None:
         tile = gram_picture(matrix).repeat(factor, axis=0).repeat(factor, axis=1)
         assert len(places(sheet, tile)) == 1
     assert np.array_equal(sheet, gram_sheet(grams))
+
+
+def test_a_sheet_tells_the_scale_of_its_colours_and_leaves_a_margin_around() -> None:
+    sheet = gram_sheet({"relu1_1": gram(64)})
+    colours = gram_picture(10.0 ** -np.linspace(0, DECADES, TILE)[:, None])
+    (left, top) = places(sheet, colours)[0]
+    right_of = sheet[top : top + TILE, left + TILE // 16 :]
+    rows = np.unique(np.argwhere((right_of == INK_RGB).all(axis=2))[:, 0])
+    for decade in range(DECADES + 1):  # a tick, or a number, stands at each
+        assert np.abs(rows - (TILE - 1) * decade / DECADES).min() < 1
+    for edge in (sheet[:10], sheet[-10:], sheet[:, :10], sheet[:, -10:]):
+        assert (edge == PAPER_RGB).all()
+
+
+def test_a_sheet_of_zeros_is_drawn_too() -> None:
+    zeros = np.zeros((64, 64))
+    assert len(places(gram_sheet({"relu1_1": zeros}), gram_picture(zeros).repeat(8, axis=0).repeat(8, axis=1))) == 1

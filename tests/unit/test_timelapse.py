@@ -17,6 +17,7 @@ from service.errors import SetupError
 from service.painting import Pixels, Step
 from service.spec import Timelapse
 from service.timelapse import RATE, Film
+from tests.images import gradient
 
 FORMATS = ("mp4", "webp")
 
@@ -89,12 +90,28 @@ def test_the_steps_of_a_pyramid_are_shown_at_one_size(name: str) -> None:
     assert {pixels.shape for pixels, _ in frames(film.encode(flat(50)))} == {(64, 96, 3)}
 
 
+@pytest.mark.parametrize(("name", "size"), [("mp4", (512, 340)), ("webp", (512, 341))])
+def test_a_film_has_the_results_aspect_ratio_though_a_pyramid_rounds_it(name: str, size: tuple[int, int]) -> None:
+    film = Film(Timelapse(format=name, seconds=2), longest=512)
+    film.watch(Step(64, 0, 2, None, partial(flat, 50, 64, 43)))
+    data = film.encode(flat(50, 512, 341))
+    assert {pixels.shape[1::-1] for pixels, _ in frames(data)} == {size}
+    assert film.shape == size
+
+
+def test_a_film_of_a_ribbon_has_the_two_rows_that_the_codec_needs() -> None:
+    data = filmed(3, format="mp4", width=640, height=8, longest=640, size=64)
+    assert frames(data)[0][0].shape == (2, 64, 3)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_painting_that_ends_early_fills_its_time(name: str) -> None:
     film = Film(Timelapse(format=name, seconds=2), longest=96)
-    for n in range(11):
-        film.watch(Step(96, n, 10 if n == 10 else 500, None, partial(flat, 20 * n)))
-    assert sum(duration for _, duration in frames(film.encode(flat(200)))) == pytest.approx(2, abs=0.05)
+    for n in range(101):
+        film.watch(Step(96, n, 100 if n == 100 else 500, None, partial(flat, 20 + 2 * n)))
+    shown = frames(film.encode(flat(220)))
+    assert sum(duration for _, duration in shown) == pytest.approx(2, abs=0.05)
+    assert sum(duration for pixels, duration in shown if pixels.mean() > 214) == pytest.approx(1, abs=0.1)
 
 
 def test_a_picture_is_asked_for_only_when_a_frame_shows_it() -> None:
@@ -112,7 +129,7 @@ def test_a_picture_is_asked_for_only_when_a_frame_shows_it() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_same_painting_makes_the_same_bytes(name: str) -> None:
-    assert filmed(format=name) == filmed(format=name)
+    assert len({filmed(format=name) for _ in range(12)}) == 1
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -146,3 +163,31 @@ def test_what_is_missing_for_an_mp4_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(builtins, "__import__", without_av)
     with pytest.raises(SetupError, match="PyAV"):
         filmed(format="mp4")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_iteration_is_held_until_the_next_is_due(name: str) -> None:
+    shown = frames(filmed(1, format=name, seconds=3))
+    assert sum(duration for pixels, duration in shown if abs(pixels.mean() - 20) < 4) == pytest.approx(2, abs=0.05)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_first_frame_is_the_start_and_the_last_the_finished_picture(name: str) -> None:
+    start, final = gradient(96, 64), np.ascontiguousarray(gradient(96, 64)[::-1])
+    film = Film(Timelapse(format=name, seconds=2), longest=96)
+    film.watch(Step(96, 0, 1, None, lambda: start))
+    shown = frames(film.encode(final))
+    for (pixels, _), expected in ((shown[0], start), (shown[-1], final)):
+        error = np.square(pixels.astype(float) - expected).mean()
+        assert 10 * np.log10(255**2 / error) > 25  # dB; colours have half the resolution
+
+
+def test_an_mp4_plays_before_it_is_all_there_and_its_encoder_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    data = filmed(format="mp4", seconds=3)
+    assert 0 < data.index(b"moov") < data.index(b"mdat")
+    assert capfd.readouterr() == ("", "")
+    with av.open(BytesIO(data), "r") as container:
+        video = container.streams.video[0]
+        assert video.codec_context.pix_fmt == "yuv420p"
+        assert (video.frames, float(video.average_rate or 0)) == (3 * RATE, RATE)
+        assert container.duration == 3 * av.time_base

@@ -6,8 +6,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
-from service.sheet import contact_sheet
+from service.sheet import INK, PAPER, contact_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,9 +41,24 @@ def gram_picture(gram: NDArray[np.floating]) -> Pixels:
 
 def gram_sheet(grams: Mapping[str, NDArray[np.floating]]) -> Pixels:
     """Show Gram matrices side by side, each enlarged to one side by whole pixels, with the scale of the colours."""
-    columns = [(f"{layer}, {len(gram)} x {len(gram)}", _enlarged(gram_picture(gram))) for layer, gram in grams.items()]
-    scale = np.repeat(np.linspace(1, 0, TILE)[:, None], TILE // 16, axis=1)
-    return contact_sheet([*columns, (f"1 to 1e-{DECADES}", _colours(scale))])
+    # Pillow's own font has no sign for times.
+    columns = [(f"{layer} · {len(gram)} x {len(gram)}", _enlarged(gram_picture(gram))) for layer, gram in grams.items()]
+    return contact_sheet([*columns, ("of largest", _scale())])
+
+
+def _scale() -> Pixels:
+    """Draw the bar of colours, as high as a tile, and right of it the share of the largest entry at each decade."""
+    bar, font = TILE // 16, ImageFont.load_default(24)
+    picture = Image.new("RGB", (5 * bar, TILE), PAPER)
+    colours = np.repeat(np.linspace(1, 0, TILE)[:, None], bar, axis=1)
+    picture.paste(Image.fromarray(_colours(colours)), (0, 0))
+    draw = ImageDraw.Draw(picture)
+    for decade in range(DECADES + 1):
+        level = round((TILE - 1) * decade / DECADES)
+        anchor = {0: "lt", DECADES: "lb"}.get(decade, "lm")  # the outer ones stay within the picture
+        draw.line([(bar, level), (bar + 5, level)], fill=INK)
+        draw.text((bar + 12, level), f"{10.0**-decade:.{decade}f}", fill=INK, font=font, anchor=anchor)
+    return np.asarray(picture)
 
 
 def _enlarged(pixels: Pixels) -> Pixels:
