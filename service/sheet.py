@@ -36,9 +36,7 @@ def contact_sheet(columns: Sequence[tuple[str, Pixels]], *, height: int | None =
     draw, left = ImageDraw.Draw(sheet), margin
     for label, image in mounted:
         sheet.paste(image, (left, margin))
-        draw.text(
-            (left, margin + height + size // 2), label, fill=INK, font=_fitting(label, size, image.width)
-        )
+        draw.text((left, margin + height + size // 2), label, fill=INK, font=_fitting(label, size, image.width))
         left += image.width + margin
     return np.asarray(sheet)
 
