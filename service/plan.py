@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Protocol
 
 from service.errors import FieldProblem, InvalidSpec
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from service.networks import Layer
+    from service.options import PaintOptions
     from service.painting import Picture, Pixels
     from service.spec import RenderSpec
 
@@ -52,6 +54,20 @@ def canvas(spec: RenderSpec, images: Mapping[str, Sized], longest: int) -> tuple
     return scaled(leading.width, leading.height, longest)
 
 
+def style_size(style: Sized, options: PaintOptions, longest: int, scale: float) -> tuple[int, int]:
+    """Choose the width and height of a style where the result's longer side has `longest` pixels.
+
+    A smaller painting is only enlarged where the normalization compares sums of Grams, which are over as many positions
+    then, or where it is asked to be by its scale: enlarged, it has no fine strokes, its blur would be taken for its
+    style, and the result comes out soft. Its shorter side has at least one position in every layer.
+    """
+    short, long = sorted((style.width, style.height))
+    sums = options.style_distance == "gram" and options.normalization != "mean"
+    coarsest = max(layer.stride for layer in NETWORKS[options.network].layers.values())
+    fitting = (longest if sums else min(longest, long)) * scale
+    return scaled(style.width, style.height, max(round(fitting), math.ceil(coarsest * long / short)))
+
+
 def check_sizes(spec: RenderSpec, images: Mapping[str, Sized], *, size_max: int) -> None:
     """Refuse what the pictures' sizes rule out.
 
@@ -64,7 +80,7 @@ def check_sizes(spec: RenderSpec, images: Mapping[str, Sized], *, size_max: int)
         InvalidSpec: naming each field: a size beyond the limit, or too small for the deepest layer to see anything; a
             mask of another width or height than its picture; an initial image of another aspect ratio.
     """
-    problems = [*_too_large(spec, size_max), *_too_small(spec, images), *_unlike(spec, images)]
+    problems = [*_too_large(spec, images, size_max), *_too_small(spec, images), *_unlike(spec, images)]
     if problems:
         raise InvalidSpec(*problems)
 
@@ -93,9 +109,15 @@ def _visible(picture: Picture) -> Pixels:
     return picture.pixels if picture.matte is None else picture.pixels[picture.matte > 0]
 
 
-def _too_large(spec: RenderSpec, size_max: int) -> Iterator[FieldProblem]:
+def _too_large(spec: RenderSpec, images: Mapping[str, Sized], size_max: int) -> Iterator[FieldProblem]:
     if spec.options.size > size_max:
         yield FieldProblem("/options/size", f"at most {size_max} pixels are painted here")
+        return
+    for n, style in enumerate(spec.styles):
+        longest = max(style_size(images[f"/styles/{n}/image"], spec.options, spec.options.size, style.scale))
+        if longest > size_max and style.scale > 1:
+            sentence = f"the painting would have {longest} pixels; at most {size_max} are looked at here"
+            yield FieldProblem(f"/styles/{n}/scale", sentence)
 
 
 def _too_small(spec: RenderSpec, images: Mapping[str, Sized]) -> Iterator[FieldProblem]:
@@ -104,7 +126,10 @@ def _too_small(spec: RenderSpec, images: Mapping[str, Sized]) -> Iterator[FieldP
     scales = {"/options/pyramid/0": options.pyramid[0]} if options.pyramid else {}
     for field, longest in {**scales, "/options/size": options.size}.items():
         width, height = canvas(spec, images, int(longest))
-        if min(width, height) < deepest.stride:
+        if min(width, height) < deepest.stride and spec.kind == "gram":
+            sentence = f"it is {width} × {height} pixels; {deepest.name} needs {deepest.stride} on the shorter side"
+            yield FieldProblem("/image", sentence)
+        elif min(width, height) < deepest.stride:
             least = -(-deepest.stride * max(_shape(leading)) // min(_shape(leading)))
             yield FieldProblem(
                 field,

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from service.timelapse import Film
 
 
+LARGEST = 4 * 8192
+"""Pixels of the longest side that anything may have by the spec alone: a style at its largest scale."""
+
+
 def commands(app: typer.Typer) -> None:
     """Add worker, render, measure and weights."""
     app.command(rich_help_panel=RUN)(worker)
@@ -55,7 +59,7 @@ def render(wish: Wish, as_json: AsJson = False) -> None:
     for pointer in images:
         place_image(wish.spec, pointer, {"upload_id": "0"})  # the pictures are in our hands already
     spec = resolve(parse_spec(wish.spec))
-    check_sizes(spec, images, size_max=spec.options.size)  # whoever paints at home knows the memory there is
+    check_sizes(spec, images, size_max=LARGEST)  # whoever paints at home knows the memory there is
     check_masks(images)
     film = film_of(spec)
     painted = _paint(spec, images, film, quiet=as_json)

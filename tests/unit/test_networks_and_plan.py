@@ -136,3 +136,15 @@ def test_a_mask_that_chooses_nothing_is_refused() -> None:
     with pytest.raises(InvalidSpec) as found:
         check_masks({"/content": black, **dict(zip(places, (black, unseen, white), strict=True))})
     assert [problem.pointer for problem in found.value.problems] == list(places[:2])
+
+
+def test_a_style_that_its_scale_makes_too_large_is_refused() -> None:
+    images = {"/content": blank(90, 90), "/styles/0/image": blank(1000, 900)}
+    assert refused(images, options={"size": 900}, styles=[{"scale": 2}]) == {}
+    assert list(refused(images, options={"size": 900}, styles=[{"scale": 3}])) == ["/styles/0/scale"]
+
+
+def test_an_image_too_small_for_its_gram_matrices_is_named() -> None:
+    assert refused({"/image": blank(40, 12)}, kind="gram") == {
+        "/image": "it is 40 × 12 pixels; relu5_1 needs 16 on the shorter side"
+    }

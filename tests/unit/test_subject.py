@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.painting import Picture, Pixels
+from service.plan import style_size
 from tests.golden.pictures import brush_strokes, landscape, left_half, tiles
 from tests.images import gradient
 from tests.paintings import painted, pair
 from tests.specs import resolved
 from workers.painter.colour import luma
 from workers.painter.images import resized, to_image
-from workers.painter.subject import Subject, sit, start, style_size
+from workers.painter.subject import Subject, sit, start
 
 CPU = torch.device("cpu")
 CONTENT, STROKES, TILES = (Picture(picture) for picture in (landscape(), brush_strokes(), tiles()))
@@ -194,3 +195,19 @@ def test_16_bits_say_more_than_8() -> None:
     assert np.abs(deep / 257 - one.pictures["result"].pixels).max() <= 0.5
     assert (deep % 257 != 0).mean() > 0.9
     assert other.losses["result"].after.total == pytest.approx(one.losses["result"].after.total, rel=0.1)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("distance", ["gram", "mean_std", "gaussian_w2", "sliced_wasserstein"])
+def test_a_region_that_a_pool_leaves_out_is_painted_where_it_is_seen(distance: str) -> None:
+    """The last row of an odd height is in no position of the deeper layers."""
+    photograph, row = np.ascontiguousarray(landscape()[:65, :64]), np.zeros((65, 64, 3), np.uint8)
+    row[64] = 255
+    spot = np.zeros((80, 80, 3), np.uint8)
+    spot[79, 79] = 255
+    masks = {"/regions/0/content_mask": Picture(row), "/regions/0/style_mask": Picture(spot)}
+    options = {"size": 65, "iterations": 1, "style_distance": distance}
+    _, painting = painted({**pair(Picture(photograph), STROKES), **masks}, options=options)
+    terms = painting.losses["result"].before.style_layers
+    assert terms["relu1_1"] > 0
+    assert terms["relu2_1"] == terms["relu5_1"] == 0

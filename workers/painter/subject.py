@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
-from service.networks import NETWORKS
-from service.plan import canvas, scaled
+from service.plan import canvas, style_size
 from workers.painter import starts
 from workers.painter.colour import luma, recoloured, with_broad_colours_of, with_deviation_of, with_luma
 from workers.painter.images import mask, matte, opaque, resized
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from service.options import PaintOptions
-    from service.painting import Images, Picture
+    from service.painting import Images
     from service.spec import RenderSpec
     from workers.painter.images import Size
 
@@ -134,20 +132,6 @@ def _example(spec: RenderSpec, images: Images, number: int, longest: int) -> Exa
     cover = matte(picture, size)
     share = style.weight / sum(one.weight for one in spec.styles)
     return Example(opaque(picture, size), cover, share, as_it_is=cover is None and style.scale == 1)
-
-
-def style_size(picture: Picture, options: PaintOptions, longest: int, scale: float) -> Size:
-    """Choose the width and height of a style where the result's longer side has `longest` pixels.
-
-    A smaller painting is only enlarged where the normalization compares sums of Grams, which are over as many positions
-    then, or where it is asked to be by its scale: enlarged, it has no fine strokes, its blur would be taken for its
-    style, and the result comes out soft. Its shorter side has at least one position in every layer.
-    """
-    short, long = sorted((picture.width, picture.height))
-    sums = options.style_distance == "gram" and options.normalization != "mean"
-    coarsest = max(layer.stride for layer in NETWORKS[options.network].layers.values())
-    fitting = (longest if sums else min(longest, long)) * scale
-    return scaled(picture.width, picture.height, max(round(fitting), math.ceil(coarsest * long / short)))
 
 
 def _on(part: Part, content: Tensor | None, options: PaintOptions, device: torch.device) -> Part:

@@ -102,7 +102,9 @@ def _styles(vgg: Vgg, subject: Subject) -> dict[str, tuple[tuple[Term, Tensor | 
     for part in subject.parts:
         masks = propagated(part.mask, vgg.network, layers) if part.mask is not None else {}
         for layer, term in _part_terms(vgg, part, subject).items():
-            found[layer].append((term, masks.get(layer)))
+            mask = masks.get(layer)
+            if mask is None or mask.any():  # a region at the edge may be lost where a pool leaves the last pixel out
+                found[layer].append((term, mask))
     return {layer: tuple(terms) for layer, terms in found.items()}
 
 
@@ -132,13 +134,15 @@ def _part_terms(vgg: Vgg, part: Part, subject: Subject) -> dict[str, Term]:
 def _described(vgg: Vgg, example: Example, ways: Mapping[str, Distance], options: PaintOptions) -> dict[str, Tensor]:
     seen = activations(vgg, _seen_in(options, example.image), ways.keys())
     masks = propagated(example.mask, vgg.network, ways.keys()) if example.mask is not None else {}
-    return {layer: way.describe(wide(seen[layer]).flatten(2)[0], masks.get(layer)) for layer, way in ways.items()}
+    # A mask that a layer's grid is too coarse for chooses nothing there: all of the painting is looked at.
+    counts = {layer: mask for layer, mask in masks.items() if mask.any()}
+    return {layer: way.describe(wide(seen[layer]).flatten(2)[0], counts.get(layer)) for layer, way in ways.items()}
 
 
 def _style_term(x: Tensor, parts: tuple[tuple[Term, Tensor | None], ...]) -> Tensor:
     with torch.autocast(x.device.type, enabled=False):
         v = wide(x).flatten(2)[0]
-        return torch.stack([term(v, mask) for term, mask in parts]).sum()
+        return torch.stack([term(v, mask) for term, mask in parts] or [v.new_zeros(())]).sum()
 
 
 def _seen_in(options: PaintOptions, image: Tensor) -> Tensor:
