@@ -1,8 +1,8 @@
 """Colour profiles at 16 bits: from a profile's own formula to sRGB.
 
 Most profiles of cameras and screens are a curve a channel and a matrix (ICC.1:2022, F.3). LittleCMS, on which both
-Pillow and libvips stand, follows that formula at 8 bits only; at 16 it puts a grid of 33 points a side in its place,
-which is wrong by up to fourteen 255ths in the shadows. So it is computed here; profiles made of tables go to libvips.
+Pillow and libvips stand, follows that formula at 8 bits only; at 16 it puts a coarse grid in its place, which
+is wrong by up to fourteen 255ths in the shadows. So it is computed here; profiles made of tables go to libvips.
 """
 
 from __future__ import annotations

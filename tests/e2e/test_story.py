@@ -167,21 +167,8 @@ def test_submit_leaves_the_picture_and_its_path_is_the_last_line(up: Up, files: 
 
 def test_submit_answers_in_json(up: Up, files: tuple[Path, Path]) -> None:
     out = files[0].with_name("out.png")
-    run = impasto(
-        "submit",
-        *files,
-        "-o",
-        out,
-        "-O",
-        "size=64",
-        "-O",
-        "iterations=2",
-        "-O",
-        "pooling=avg",
-        "--data",
-        up.data,
-        "--json",
-    )
+    options = [part for pair in ("size=64", "iterations=2", "pooling=avg") for part in ("-O", pair)]
+    run = impasto("submit", *files, "-o", out, *options, "--data", up.data, "--json")
     answer = json.loads(run.stdout)
     assert (answer["picture"], answer["job"]["status"]) == (str(out), "succeeded")
     assert answer["job"]["spec"]["options"]["pooling"] == "avg"
