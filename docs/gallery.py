@@ -102,12 +102,12 @@ def strips() -> dict[str, list[Cell]]:
     return {
         "styles": [Cell(name, pair(name), {"options": DRAFT}) for name in PALETTES],
         "weights": [
-            Cell(f"style_weight {w:g}", pair(), {"options": {**DRAFT, "style_weight": w}}) for w in (0.1, 1, 10)
+            Cell(f"style_weight {w:g}", pair(), {"options": {**DRAFT, "style_weight": w}}) for w in (0.001, 0.03, 1)
         ],
-        "tv": varied("tv_weight", 0, 300, 3000),
+        "tv": varied("tv_weight", 0, 10_000, 60_000),
         "content_layers": [
             Cell(layer, pair(), {"options": {**DRAFT, "content_layers": {layer: weight}}})
-            for layer, weight in (("relu2_2", 0.3), ("relu4_2", 1.0), ("relu5_2", 10.0))
+            for layer, weight in (("relu2_2", 10.0), ("relu4_2", 30.0), ("relu5_2", 300.0))
         ],
         "style_layers": [
             Cell(f"{name} alone", pair(), {"options": {**DRAFT, "style_layers": layers}})
