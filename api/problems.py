@@ -28,6 +28,9 @@ STATUS: Mapping[type[errors.ImpastoError], HTTPStatus] = {
     errors.Forbidden: HTTPStatus.FORBIDDEN,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.NoResult: HTTPStatus.CONFLICT,
+    errors.IdTaken: HTTPStatus.CONFLICT,
+    errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.Gone: HTTPStatus.GONE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ImpastoError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

@@ -94,7 +94,11 @@ class LinksOut(BaseModel):
     """Where else to go."""
 
     self: str
+    cancel: str
     result: str
+
+
+LINKS = {"self": "", "cancel": "/cancel", "result": "/result"}
 
 
 class JobOut(BaseModel):
@@ -141,7 +145,7 @@ class JobOut(BaseModel):
             report=dict(job.report) if job.report else None,
             error=ErrorOut.model_validate(job.error, from_attributes=True) if job.error else None,
             labels=job.spec.labels,
-            links=LinksOut(self=f"/v1/jobs/{job.id}", result=f"/v1/jobs/{job.id}/result"),
+            links=LinksOut(**{name: f"/v1/jobs/{job.id}{path}" for name, path in LINKS.items()}),
         )
 
 

@@ -8,6 +8,9 @@
     │   ├── Unauthorized            no key, or a key nobody knows
     │   ├── Forbidden               a key without the scope
     │   ├── NotFound                no such thing in this tenant
+    │   ├── Gone                    a job whose retention is over
+    │   ├── IdTaken                 the client's own id is another job's already
+    │   ├── KeyReused               the idempotency key was used for another request
     │   └── NoResult                the job has no result, or not yet
     ├── Unavailable                 a part of ours is out of reach; the same call may work later
     │   ├── JobStoreUnavailable
@@ -15,6 +18,9 @@
     │   └── QueueUnavailable
     ├── RenderError                 why an attempt ended without a picture
     │   ├── LeaseLost               the job is no longer this worker's
+    │   ├── CancelRequested         the client wants it no longer
+    │   ├── DrainRequested          the worker is to stop, and lets another go on
+    │   ├── RunTimeout              the job ran for longer than it may
     │   ├── WorkerLost              the worker stopped answering
     │   ├── RecordUnreadable        the job's record is of another version, or damaged
     │   ├── InputMissing            an input's bytes are gone from the store, or are not what was stored
@@ -116,6 +122,35 @@ class NotFound(Refused):
         super().__init__(f"There is no {what} {name!r}.")
 
 
+class Gone(Refused):
+    """Raised when a job is asked for whose retention is over."""
+
+    code = "gone"
+    title = "The job is no longer kept"
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"Job {job_id} and its result were deleted when their retention was over.")
+
+
+class IdTaken(Refused):
+    """Raised when a client gives a new job an id that another of its jobs has."""
+
+    code = "id_taken"
+    title = "The id belongs to another job"
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"Job {job_id} was posted before, with another spec.")
+
+
+class KeyReused(Refused):
+    """Raised when an idempotency key comes with another request than before."""
+
+    code = "idempotency_key_reused"
+    title = "The idempotency key was used for another request"
+
+
 class NoResult(Refused):
     """Raised when one of a job's outputs is asked for and there is none; `final` says that there will be none."""
 
@@ -170,6 +205,28 @@ class LeaseLost(RenderError):
     code = "lease_lost"
     title = "The worker lost its claim on the job"
     retryable = True
+
+
+class CancelRequested(RenderError):
+    """Raised in a worker whose job its client wants no longer."""
+
+    code = "cancel_requested"
+    title = "The job is to be canceled"
+
+
+class DrainRequested(RenderError):
+    """Raised in a worker that is to stop: another goes on from the checkpoint."""
+
+    code = "drain_requested"
+    title = "The worker is leaving"
+    retryable = True
+
+
+class RunTimeout(RenderError):
+    """Raised when all attempts of a job together have run for longer than its `run_timeout_s`."""
+
+    code = "run_timeout"
+    title = "The job ran for too long"
 
 
 class WorkerLost(RenderError):

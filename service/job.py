@@ -6,10 +6,11 @@ The moves are carried out atomically by the scripts in `service/stores/`, which 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from service.errors import RenderError
+from service.places import attempt_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,28 +36,12 @@ class JobState(StrEnum):
         return self in {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED, JobState.EXPIRED}
 
 
-class _FromTo(NamedTuple):
-    before: JobState
-    after: JobState
-
-
-class Move(Enum):
-    """A legal change of state, from `before` to `after`."""
-
-    CLAIM = _FromTo(JobState.QUEUED, JobState.RUNNING)
-    COMMIT = _FromTo(JobState.RUNNING, JobState.SUCCEEDED)
-    GIVE_BACK = _FromTo(JobState.RUNNING, JobState.QUEUED)
-    FAIL = _FromTo(JobState.RUNNING, JobState.FAILED)
-
-    @property
-    def before(self) -> JobState:
-        """The state that a job must be in for this move."""
-        return self.value.before
-
-    @property
-    def after(self) -> JobState:
-        """The state that it is in afterwards."""
-        return self.value.after
+MOVES: Mapping[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELED, JobState.EXPIRED}),
+    JobState.RUNNING: frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.QUEUED, JobState.CANCELING}),
+    JobState.CANCELING: frozenset({JobState.CANCELED}),
+}
+"""The legal changes of state; what isn't listed is terminal. A job whose work was done before is made SUCCEEDED."""
 
 
 PRIORITY_HEAD_START_MS: Mapping[str, int] = {"high": 600_000, "normal": 0, "low": -600_000}
@@ -108,7 +93,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as its record in the store says. Times are milliseconds of the store's clock since 1970."""
+    """A job as its record in the store says. Times are milliseconds of the store's clock since 1970.
+
+    Attributes:
+        fence: counts the claims; what is older than the newest one can change nothing.
+        version: counts the changes that a client can see.
+        run_ms: how long the attempts that have ended ran, together.
+        frugal: whether an attempt ran out of memory, so that the next ones shall save it.
+        checkpoint: key of the object from which the next attempt may go on.
+    """
 
     tenant: str
     id: str
@@ -120,6 +113,9 @@ class Job:
     fence: int
     version: int
     created_ms: int
+    run_ms: int = 0
+    frugal: bool = False
+    checkpoint: str | None = None
     started_ms: int | None = None
     finished_ms: int | None = None
     expires_ms: int | None = None
@@ -133,4 +129,4 @@ class Job:
     @property
     def attempt_prefix(self) -> str:
         """Where this attempt, and no other, may write its outputs."""
-        return f"{self.tenant}/jobs/{self.id}/attempts/{self.fence}/"
+        return attempt_prefix(self.tenant, self.id, self.fence)

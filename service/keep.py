@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from service.errors import JobStoreUnavailable, Unavailable, WorkerLost
 from service.job import Failure, JobState
 from service.log import log
 from service.stores.presence import BEAT_S
+from service.sweep import purge, sweep
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from threading import Event
 
     from service.wiring import Services
@@ -23,37 +26,71 @@ RINGS_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What one round did: jobs ready again, jobs that failed for good, rings."""
+    """What one round did.
+
+    Attributes:
+        requeued, failed, canceled: jobs of silent workers, by what became of them.
+        expired: jobs that had not started in time.
+        rung: rings.
+    """
 
     requeued: int
     failed: int
+    canceled: int
+    expired: int
     rung: int
 
 
 def keep(services: Services, stop: Event) -> None:
-    """Keep, round after round, until `stop` is set. A store that is away is waited for."""
+    """Keep, round after round, until `stop` is set. A store that is away is waited for.
+
+    What waits for the object storage runs beside, so that jobs do not wait for it.
+    """
     name = f"{socket.gethostname()}:{os.getpid()}"
-    interval = min(services.settings.keeper_interval_s, BEAT_S)
     log().info("keeper_started", keeper=name)
-    while not stop.is_set():
-        try:
-            services.presence.beat("keeper", name)
-            keep_once(services)
-        except Unavailable as error:
-            log().warning("keeper_waits", code=error.code, detail=str(error))
-        stop.wait(interval)
+
+    def look_after_jobs() -> None:
+        services.presence.beat("keeper", name)
+        keep_once(services)
+
+    def tidy() -> None:
+        services.blobs.ensure_bucket()
+        purge(services)
+        sweep(services, name=name)
+
+    tidying = Thread(target=_repeat, args=(tidy, services, stop), name="tidy")
+    tidying.start()
+    _repeat(look_after_jobs, services, stop)
+    tidying.join()
     try:
         services.presence.leave("keeper", name)
     except Unavailable:
         return  # then it is forgotten a few seconds later
 
 
+def _repeat(once: Callable[[], object], services: Services, stop: Event) -> None:
+    interval = min(services.settings.keeper_interval_s, BEAT_S)
+    while not stop.is_set():
+        try:
+            once()
+        except Unavailable as error:
+            log().warning("keeper_waits", code=error.code, detail=str(error))
+        except Exception:  # noqa: BLE001 - a keeper that dies of one bad record leaves all others alone
+            log().exception("keeper_stumbled")
+        stop.wait(interval)
+
+
 def keep_once(services: Services) -> Kept:
-    """Take back the jobs of silent workers, and ring for ready jobs that nobody was told of."""
-    ended = [_take_back(tenant, job_id, services) for tenant, job_id in services.jobs.expired_leases()]
+    """Take back the jobs of silent workers, end what should have started, ring for jobs that nobody was told of."""
+    ended = [_take_back(tenant, job_id, services) for tenant, job_id in services.upkeep.expired_leases()]
+    expired = services.upkeep.expire_starts()
+    for tenant, job_id in expired:
+        log().info("start_deadline_passed", tenant=tenant, job_id=job_id)
     return Kept(
         requeued=ended.count(JobState.QUEUED),
         failed=ended.count(JobState.FAILED),
+        canceled=ended.count(JobState.CANCELED),
+        expired=len(expired),
         rung=_ring(services),
     )
 
@@ -61,7 +98,7 @@ def keep_once(services: Services) -> Kept:
 def _take_back(tenant: str, job_id: str, services: Services) -> JobState | None:
     lost = Failure.of(WorkerLost("The worker fell silent, at the last attempt too."), attempt=0)
     try:
-        after = services.jobs.give_back_expired(tenant, job_id, lost)
+        after = services.upkeep.give_back_expired(tenant, job_id, lost)
     except JobStoreUnavailable as error:
         services.jobs.ping()  # is it the store, or this record alone? One bad record must not stop the round
         log().error("take_back_failed", tenant=tenant, job_id=job_id, detail=str(error))
@@ -72,7 +109,7 @@ def _take_back(tenant: str, job_id: str, services: Services) -> JobState | None:
 
 
 def _ring(services: Services) -> int:
-    ready = services.jobs.ready_count()
+    ready = services.upkeep.ready_count()
     if not ready or services.queue.unheard():
         return 0
     rings = min(ready, RINGS_MAX)

@@ -2,148 +2,179 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import time
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from structlog.contextvars import bound_contextvars
 
 import service
-from service.delivery import File, files, film_of, losses_report
+from service.attempt_files import AttemptFiles
+from service.delivery import files, film_of, losses_report
 from service.errors import (
     BlobStoreUnavailable,
+    DrainRequested,
     ImpastoError,
-    InputMissing,
     JobStoreUnavailable,
     LeaseLost,
-    NotFound,
+    OutOfMemory,
     PaintFailed,
     RenderError,
     SetupError,
+    StaleCheckpoint,
 )
-from service.job import Failure, Input, Job, OutputFile
+from service.job import Failure, Job, OutputFile
 from service.log import log
-from service.pictures import decode_stored
+from service.saving import Saver, without_film
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Mapping
 
-    from service.painting import Images, Paint, Painting, Picture, Step
+    from service.job import JobState
+    from service.lease import Hold, Lease
+    from service.painting import Checkpoint, Images, Paint, Painting, Step
     from service.timelapse import Film
     from service.wiring import Services
 
 
-T = TypeVar("T")
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An attempt that was made: at which job, and why it ended, if not with a picture."""
+
+    job: Job
+    error: ImpastoError | None
 
 
-class Lease(Protocol):
-    """A worker's hold on its job."""
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """A finished painting, its film, and the iteration from which it was painted on, if it was."""
 
-    def note(self, progress: Mapping[str, Any]) -> None:
-        """Keep the progress for the next heartbeat."""
-
-    def check(self) -> None:
-        """Return while the job is ours.
-
-        Raises:
-            LeaseLost: it no longer is, or nobody can tell.
-        """
+    painting: Painting
+    film: Film | None
+    resumed: int | None
 
 
-class Hold(Protocol):
-    """Keeps a claimed job's lease alive while the context is open.
-
-    `asked` is when the claim was asked for, in seconds of the monotonic clock: the lease can't be older.
-    """
-
-    def __call__(self, job: Job, *, asked: float) -> AbstractContextManager[Lease]:
-        """Start the heartbeat."""
-        ...
-
-
-def render_next(*, services: Services, paint: Paint, hold: Hold, worker: str) -> Job | None:
+def render_next(*, services: Services, paint: Paint, hold: Hold, worker: str) -> Rendered | None:
     """Render the next ready job, if there is one. Whatever happens to the attempt ends in the job's record.
 
     Returns:
-        The job that was claimed, or None when nothing was ready.
+        What became of it, or None when nothing was ready.
 
     Raises:
         JobStoreUnavailable: Redis is out of reach; a job that was claimed is free again when its lease runs out.
     """
     asked = time.monotonic()
-    job = services.jobs.claim(worker)
+    job = services.claims.claim(worker)
     if job is None:
         return None
     with (
-        bound_contextvars(tenant=job.tenant, job_id=job.id, attempt=job.attempt),
+        bound_contextvars(tenant=job.tenant, job_id=job.id, attempt=job.attempt, fence=job.fence),
         hold(job, asked=asked) as lease,
     ):
         log().info("job_started", worker=worker, waited_s=_waited_s(job))
-        try:
-            outputs, report = _attempt(job, lease=lease, services=services, paint=paint)
-            lease.check()
-            _publish(job, outputs, report, services=services)
-        except LeaseLost:
-            log().warning("lease_lost")
-            _discard(job, services=services)
-        except JobStoreUnavailable:
-            raise
-        except (RenderError, SetupError, BlobStoreUnavailable) as error:
-            _give_back(job, error, services=services)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the attempt has ended and the record must say so
-            log().exception("paint_failed")
-            _give_back(job, PaintFailed(f"The painter raised {type(error).__name__}."), services=services)
-    return job
+        stored = AttemptFiles(job, lease, services.blobs, services.settings.storage_patience_s)
+        return Rendered(job, _attempted(stored, services=services, paint=paint))
 
 
-def _attempt(job: Job, *, lease: Lease, services: Services, paint: Paint) -> tuple[list[OutputFile], dict[str, Any]]:
-    started = time.monotonic()
+def _attempted(stored: AttemptFiles, *, services: Services, paint: Paint) -> ImpastoError | None:
+    """Make an attempt and write into the record how it ended; return the reason if it was not with a picture."""
+    job = stored.job
+    try:
+        outputs, report = _attempt(stored, paint=paint)
+        if services.claims.commit(job, outputs, report):
+            log().info("job_succeeded", **report["timings"], resumed=report["resumed_iteration"])
+            stored.tidy()
+            return None
+        refused = LeaseLost("the commit was refused")
+        if _give_back(stored, refused, services=services) is None:
+            stored.discard(checkpoint=False)
+    except LeaseLost as error:
+        log().warning("lease_lost", detail=str(error))
+        stored.discard(checkpoint=False)
+        return error
+    except JobStoreUnavailable:
+        raise
+    except DrainRequested as error:
+        _hand_over(stored, error, services=services)
+        return error
+    except (RenderError, SetupError, BlobStoreUnavailable) as error:
+        _give_back(stored, error, services=services)
+        return error
+    except Exception as error:  # noqa: BLE001 - whatever it is, the attempt has ended and the record must say so
+        log().exception("paint_failed")
+        unforeseen = PaintFailed(f"The painter raised {type(error).__name__}.")
+        _give_back(stored, unforeseen, services=services)
+        return unforeseen
+    return refused
+
+
+def _attempt(stored: AttemptFiles, *, paint: Paint) -> tuple[list[OutputFile], dict[str, Any]]:
+    job, lease, started = stored.job, stored.lease, time.monotonic()
     lease.note({"fraction": 0.0, "phase": "fetch"})
-    images = _fetch(job, lease=lease, services=services)
+    images, checkpoint = stored.inputs(), stored.last_checkpoint()
     fetched = time.monotonic()
-    film = film_of(job.spec)
-    painting = _paint(job, images, film, lease=lease, paint=paint)
+    made = _painted(stored, images, checkpoint, paint=paint)
     painted = time.monotonic()
     lease.note({"fraction": 1.0, "phase": "upload"})
-    outputs = [_store(job, file, lease=lease, services=services) for file in files(painting, job.spec.output, film)]
+    outputs = [stored.store(file) for file in files(made.painting, job.spec.output, made.film)]
     timings = {
         "queue_s": _waited_s(job),
         "fetch_s": fetched - started,
         "paint_s": painted - fetched,
         "upload_s": time.monotonic() - painted,
     }
-    return outputs, _report(job, painting, {name: round(value, 3) for name, value in timings.items()})
+    return outputs, _report(job, made, {name: round(value, 3) for name, value in timings.items()})
 
 
-def _fetch(job: Job, *, lease: Lease, services: Services) -> Images:
-    def picture(image: Input) -> Picture:
+def _painted(stored: AttemptFiles, images: Images, checkpoint: Checkpoint | None, *, paint: Paint) -> Painted:
+    """Paint, from a checkpoint if it fits."""
+    film = film_of(stored.job.spec)
+    if checkpoint is not None:
         try:
-            data = _patiently(lambda: services.blobs.get(image.key), lease=lease, services=services)
-        except NotFound:
-            raise InputMissing(f"The image at {image.pointer} is no longer in the store.") from None
-        if hashlib.sha256(data).hexdigest() != image.sha256:
-            raise InputMissing(f"The image at {image.pointer} is not what was stored.")
-        return decode_stored(data)
-
-    return {image.pointer: picture(image) for image in job.inputs}
+            return _followed(stored, images, film, without_film(checkpoint, film), paint=paint)
+        except StaleCheckpoint as error:
+            log().warning("checkpoint_unusable", detail=str(error))
+            film = film_of(stored.job.spec)
+    return _followed(stored, images, film, None, paint=paint)
 
 
-def _paint(job: Job, images: Images, film: Film | None, *, lease: Lease, paint: Paint) -> Painting:
-    steps = paint(job.spec, images)
-    last: dict[str, Any] = {}
-    while True:
+def _followed(
+    stored: AttemptFiles, images: Images, film: Film | None, resume: Checkpoint | None, *, paint: Paint
+) -> Painted:
+    """Paint, and follow it step by step: look after the lease, note the progress, film it, save checkpoints."""
+    job, lease = stored.job, stored.lease
+    step, resumed, last = None, None, dict[str, Any]()
+    with (
+        Saver(stored, film) as saver,
+        closing(
+            paint(job.spec, images, resume=resume, frugal=job.frugal)
+        ) as steps,  # frees the device, however it ends
+    ):
+        while True:
+            _check(lease, saver, step)
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                return Painted(end.value, film, resumed)
+            if resume is not None and resumed is None:
+                resumed = step.iteration
+                log().info("job_resumed", iteration=resumed)
+            if film is not None:
+                film.watch(step)
+            last = _progress(step, last)
+            lease.note(last)
+            saver.offer(step)
+
+
+def _check(lease: Lease, saver: Saver, step: Step | None) -> None:
+    """Return while the attempt is to go on; whoever leaves saves first where it stands."""
+    try:
         lease.check()
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            painting: Painting = end.value
-            return painting
-        if film is not None:
-            film.watch(step)
-        last = _progress(step, last)
-        lease.note(last)
+    except DrainRequested:
+        if step is not None:
+            saver.save(step)
+        raise
 
 
 def _progress(step: Step, last: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,77 +189,44 @@ def _progress(step: Step, last: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _store(job: Job, made: File, *, lease: Lease, services: Services) -> OutputFile:
-    file = OutputFile(
-        name=made.name,
-        key=f"{job.attempt_prefix}{made.filename}",
-        sha256=hashlib.sha256(made.data).hexdigest(),
-        bytes=len(made.data),
-        content_type=made.content_type,
-        width=made.width,
-        height=made.height,
-    )
-    _patiently(
-        lambda: services.blobs.put(file.key, made.data, content_type=file.content_type), lease=lease, services=services
-    )
-    return file
-
-
-def _patiently(call: Callable[[], T], *, lease: Lease, services: Services) -> T:
-    """Make a call of the storage; wait for it, ever longer, while it is away and the job is ours.
-
-    Raises:
-        BlobStoreUnavailable: it was away for `storage_patience_s`.
-    """
-    deadline = time.monotonic() + services.settings.storage_patience_s
-    for pause_s in itertools.chain((0.5, 1.0, 2.0, 4.0), itertools.repeat(8.0)):
-        try:
-            return call()
-        except BlobStoreUnavailable as error:
-            if time.monotonic() + pause_s > deadline:
-                raise
-            log().warning("storage_away", detail=str(error), again_in_s=pause_s)
-        time.sleep(pause_s)
-        lease.check()
-    raise AssertionError("the pauses never end")
-
-
-def _report(job: Job, painting: Painting, timings: Mapping[str, float]) -> dict[str, Any]:
+def _report(job: Job, made: Painted, timings: Mapping[str, float]) -> dict[str, Any]:
     return {
-        **losses_report(painting),
-        "iterations": painting.iterations,
+        **losses_report(made.painting),
+        "iterations": made.painting.iterations,
+        "resumed_iteration": made.resumed,
         "timings": timings,
-        "device": painting.device,
+        "device": made.painting.device,
         "network": job.spec.options.network,
-        "weights_sha256": painting.weights_sha256,
+        "weights_sha256": made.painting.weights_sha256,
         "version": service.__version__,
         "cache": "miss",
     }
 
 
-def _publish(job: Job, outputs: list[OutputFile], report: dict[str, Any], *, services: Services) -> None:
-    if services.jobs.commit(job, outputs, report):
-        log().info("job_succeeded", **report["timings"])
-    else:
-        raise LeaseLost("another attempt has the job")
-
-
-def _give_back(job: Job, error: ImpastoError, *, services: Services) -> None:
-    after = services.jobs.give_back(job, Failure.of(error, attempt=job.attempt))
+def _give_back(stored: AttemptFiles, error: ImpastoError, *, services: Services) -> JobState | None:
+    """End the attempt. What ran out of memory is tried once more, in a way that needs less."""
+    job, short = stored.job, isinstance(error, OutOfMemory)
+    failure = Failure.of(error, attempt=job.attempt)
+    if short and job.frugal:
+        failure = replace(failure, retryable=False)
+    after = services.claims.give_back(job, failure, frugal=short)
     log().warning("attempt_failed", code=error.code, detail=str(error), state=after)
     if after is None:  # no longer ours, or published already by a commit whose answer was lost: nothing to delete
-        return
-    _discard(job, services=services)
-    if not after.terminal:
+        return None
+    stored.discard(checkpoint=after.terminal)
+    if after.terminal:
+        stored.tidy()
+    else:
         services.queue.try_ring()
+    return after
 
 
-def _discard(job: Job, *, services: Services) -> None:
-    """Delete what this attempt wrote; nobody was told of it."""
-    try:
-        services.blobs.delete_prefix(job.attempt_prefix)
-    except BlobStoreUnavailable:
-        log().warning("discard_failed", prefix=job.attempt_prefix)
+def _hand_over(stored: AttemptFiles, error: DrainRequested, *, services: Services) -> None:
+    failure = Failure.of(error, attempt=stored.job.attempt)
+    after = services.claims.hand_over(stored.job, failure, checkpoint=stored.lease.checkpoint)
+    log().info("job_handed_over", state=after)
+    if after is not None and not after.terminal:
+        services.queue.try_ring()
 
 
 def _waited_s(job: Job) -> float:

@@ -53,8 +53,9 @@ class Settings(BaseSettings):
     lease_ttl_s: PositiveFloat = Field(15.0, description="A worker that is silent this long has lost its job.")
     keeper_interval_s: PositiveFloat = Field(1.0, description="Between two rounds of the keeper.")
     tenant_running_max: PositiveInt = Field(64, description="Jobs of one tenant painted at the same time.")
-    run_max_s: PositiveInt = Field(
-        3600, description="Longest run that is reckoned with; an unheard ring is redelivered after 4 of them."
+    run_max_s: int = Field(3600, ge=1, le=86_400, description="A job may not run for longer, all attempts together.")
+    sweep_interval_s: PositiveFloat = Field(
+        3600.0, description="Between two searches for objects in the bucket that no job and no upload needs."
     )
     storage_patience_s: PositiveFloat = Field(
         120.0, description="A worker waits this long for S3 before it gives its job back."

@@ -125,6 +125,19 @@ class RenderSpec(Frozen):
     labels: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=256)]] = Field(
         default_factory=dict, max_length=MAX_LABELS, description="Your own words about the job."
     )
+    cache: bool = Field(
+        default=True,
+        description="Whether an earlier result may be taken over, when exactly the same was painted before.",
+    )
+    start_deadline_s: float | None = Field(
+        None, ge=1, le=2_592_000, description="Seconds within which it must start, or it expires; null: no matter when."
+    )
+    run_timeout_s: float | None = Field(
+        None,
+        ge=1,
+        le=86_400,
+        description="Seconds that all its attempts together may run, or it fails; null: as long as the service allows.",
+    )
     attempts_max: int = Field(3, ge=1, le=10, description="Attempts before the job fails.")
     retention_s: int = Field(604_800, ge=60, le=2_592_000, description="Seconds that a finished job is kept; 7 days.")
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 from typing import TYPE_CHECKING
 
 from uuid_utils import uuid7
 
+import service
 from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound
 from service.job import Input, Job, JobState
 from service.log import log
@@ -17,42 +20,90 @@ from service.spec import ImageRef, RenderSpec
 from service.upload import upload
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from service.stores.job_store import Submitted
     from service.stores.upload_store import Upload
     from service.wiring import Services
 
+NOT_PAINTED = {
+    "preset",  # it has become options
+    "priority",
+    "labels",
+    "cache",
+    "start_deadline_s",
+    "run_timeout_s",
+    "attempts_max",
+    "retention_s",
+}
+"""What of a resolved spec has no influence on the pictures."""
 
-def submit(spec: RenderSpec, *, tenant: str, services: Services) -> Job:
+
+def submit(spec: RenderSpec, *, tenant: str, services: Services, job_id: str | None = None) -> Submitted:
     """Accept a job, or say by field why not.
 
-    When this returns, the job is in the store and will be painted, whatever happens to this process.
+    When this returns, the job is in the store and will be painted, whatever happens to this process. Exactly the same
+    work, painted before, is not painted again: the job has succeeded at once.
+
+    Args:
+        spec: as posted.
+        tenant: whose job it is.
+        services: the open parts.
+        job_id: the client's own; the same id with the same spec is the same job.
 
     Raises:
         InvalidSpec: fields that can't be painted, images that are unknown or no pictures.
+        IdTaken: the id belongs to a job with another spec.
         Unavailable: a store is out of reach; nothing was accepted, unless Redis took the job but could not say in
             time that it is on its disk.
     """
-    resolved = resolve(spec)
+    resolved = _timed(resolve(spec), run_max_s=services.settings.run_max_s)
     found = _taken_in(resolved, tenant=tenant, services=services)
     check_sizes(resolved, found, size_max=services.settings.size_max)
     check_masks({p: decode_stored(services.blobs.get(up.key)) for p, up in found.items() if is_mask(p)})
-    spec = resolved.with_images({pointer: ImageRef(upload_id=up.id) for pointer, up in found.items()})
+    stored = resolved.with_images({pointer: ImageRef(upload_id=up.id) for pointer, up in found.items()})
     inputs = tuple(Input(pointer, up.key, up.stored_sha256, up.width, up.height) for pointer, up in found.items())
     job = Job(
         tenant=tenant,
-        id=str(uuid7()),
+        id=job_id or str(uuid7()),
         state=JobState.QUEUED,
-        spec=spec,
+        spec=stored,
         inputs=inputs,
         attempt=0,
-        attempts_max=spec.attempts_max,
+        attempts_max=stored.attempts_max,
         fence=0,
         version=1,
         created_ms=0,
     )
-    job = services.jobs.submit(job, on_disk=services.settings.durable_submit == "fsync")
-    log().info("job_queued", tenant=tenant, job_id=job.id, kind=spec.kind, priority=spec.priority)
-    services.queue.try_ring()
-    return job
+    submitted = services.jobs.submit(
+        job,
+        fingerprint=fingerprint(spec),
+        work=_work(stored, inputs) if spec.cache else None,
+        on_disk=services.settings.durable_submit == "fsync",
+    )
+    job = submitted.job
+    log().info("job_accepted", tenant=tenant, job_id=job.id, kind=job.spec.kind, state=job.state, new=submitted.made)
+    if not job.state.terminal:
+        services.queue.try_ring()
+    return submitted
+
+
+def fingerprint(spec: RenderSpec) -> str:
+    """Give the digest of what was posted: who sends the same again means the same job."""
+    return hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
+
+
+def _work(spec: RenderSpec, inputs: Sequence[Input]) -> str:
+    """Give the digest of all that decides on the pictures."""
+    pixels = spec.with_images({image.pointer: ImageRef(upload_id=image.sha256) for image in inputs})
+    said = {"spec": pixels.model_dump(mode="json", exclude=NOT_PAINTED), "version": service.__version__}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _timed(spec: RenderSpec, *, run_max_s: int) -> RenderSpec:
+    if spec.run_timeout_s is not None and spec.run_timeout_s > run_max_s:
+        raise InvalidSpec(FieldProblem("/run_timeout_s", f"no job may run for more than {run_max_s} s here"))
+    return spec.model_copy(update={"run_timeout_s": spec.run_timeout_s or float(run_max_s)})
 
 
 def _taken_in(spec: RenderSpec, *, tenant: str, services: Services) -> dict[str, Upload]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from typing import TYPE_CHECKING
 
 from uuid_utils import uuid7
@@ -25,11 +24,12 @@ def image_limits(settings: Settings) -> ImageLimits:
 def upload(data: bytes, *, tenant: str, services: Services) -> Upload:
     """Take in one image file of a tenant.
 
-    The normalised pixels lie under their own digest, so that the same picture is stored once a tenant.
+    The normalised pixels are known by their digest, so that the same picture lies in the storage once a tenant, for
+    as long as an upload or a job needs it.
 
     Raises:
         InvalidImage: it is no picture that we take.
-        Unavailable: a store is out of reach; nothing is remembered.
+        Unavailable: a store is out of reach; the caller learns no id, and what is stored is purged in time.
     """
     settings = services.settings
     taken = ingest(data, image_limits(settings))
@@ -39,14 +39,14 @@ def upload(data: bytes, *, tenant: str, services: Services) -> Upload:
         tenant=tenant,
         id=str(uuid7()),
         sha256=taken.sha256,
-        key=f"{tenant}/inputs/{digest}.png",
+        key="",
         stored_sha256=digest,
         bytes=taken.bytes,
         content_type=taken.content_type,
         width=taken.picture.width,
         height=taken.picture.height,
-        expires_ms=round(time.time() * 1000) + settings.upload_ttl_s * 1000,
+        expires_ms=0,
     )
+    record = services.uploads.save(record, ttl_s=settings.upload_ttl_s)
     services.blobs.put(record.key, stored, content_type="image/png")
-    services.uploads.save(record)
     return record

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from service.stores.blob_store import BlobStore
+from service.stores.claim_store import ClaimStore
 from service.stores.connection import RedisClient, connect
 from service.stores.job_store import JobStore
 from service.stores.key_store import KeyStore
 from service.stores.presence import Presence
 from service.stores.queue import Queue, celery_app
+from service.stores.reply_store import ReplyStore
+from service.stores.upkeep_store import UpkeepStore
 from service.stores.upload_store import UploadStore
 
 if TYPE_CHECKING:
@@ -23,7 +26,10 @@ class Services:
 
     settings: Settings
     jobs: JobStore
+    claims: ClaimStore
+    upkeep: UpkeepStore
     uploads: UploadStore
+    replies: ReplyStore
     keys: KeyStore
     presence: Presence
     blobs: BlobStore
@@ -48,13 +54,16 @@ def open_services(settings: Settings) -> Services:
     client, prefix = connect(settings), settings.redis_prefix
     return Services(
         settings=settings,
-        jobs=JobStore(
+        jobs=JobStore(client, prefix=prefix),
+        claims=ClaimStore(
             client,
             prefix=prefix,
             lease_ttl_s=settings.lease_ttl_s,
             tenant_running_max=settings.tenant_running_max,
         ),
+        upkeep=UpkeepStore(client, prefix=prefix),
         uploads=UploadStore(client, prefix=prefix),
+        replies=ReplyStore(client, prefix=prefix),
         keys=KeyStore(client, prefix=prefix),
         presence=Presence(client, prefix=prefix),
         blobs=BlobStore(settings),

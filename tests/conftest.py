@@ -7,11 +7,11 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-import redis as redis_driver
 from pytest_socket import disable_socket, enable_socket
 
 from service.settings import Settings
 from service.wiring import Services, open_services
+from tests.eternal import without_ttl
 from tests.images import photograph_bytes
 from tests.servers import Servers, running_servers
 from workers.painter import weights
@@ -19,20 +19,6 @@ from workers.painter import weights
 # A busy machine is slow, not wrong.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
-
-# The documented list: what the job store keeps for ever, and what the broker does.
-ETERNAL = (
-    "turns",
-    "turn",
-    "leases",
-    "ready:",
-    "active:",
-    "job:",
-    "key:",
-    "keys",
-    "_kombu.",
-    "impasto.doorbell",
-)
 
 
 @pytest.fixture(autouse=True)
@@ -70,19 +56,8 @@ def services(settings: Settings) -> Iterator[Services]:
     """Open services; afterwards no key may be without a TTL that the documented list does not name."""
     with open_services(settings) as services:
         yield services
-    leaked = list(_without_ttl(settings))
+    leaked = list(without_ttl(settings))
     assert leaked == []
-
-
-def _without_ttl(settings: Settings) -> Iterator[str]:
-    client = redis_driver.Redis.from_url(settings.redis_url.get_secret_value(), decode_responses=True)
-    with client:
-        for key in client.scan_iter(settings.redis_prefix + "*"):
-            name = key.removeprefix(settings.redis_prefix)
-            if client.ttl(key) == -1 and not name.startswith(ETERNAL):
-                yield name
-            if name.startswith("job:") and client.hexists(key, "finished_ms") and client.ttl(key) == -1:
-                yield f"{name} (terminal)"
 
 
 @pytest.fixture

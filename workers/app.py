@@ -17,6 +17,8 @@ from service.log import configure_logging, log
 from service.stores.presence import BEAT_S
 from service.stores.queue import celery_app
 from service.wiring import open_services
+from workers.condition import Condition
+from workers.lease import STUCK
 from workers.tasks import open_once, register
 
 if TYPE_CHECKING:
@@ -24,11 +26,14 @@ if TYPE_CHECKING:
 
     from service.settings import Settings
 
+LAST_RESORT_S = 120
+"""Beyond the longest run: then the parent kills a child that not even its own heartbeat could end."""
+
 _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that a process gets when its parent dies."""
 
 
-def make_celery(settings: Settings) -> Celery:
+def make_celery(settings: Settings, condition: Condition) -> Celery:
     """Build a worker's application.
 
     The pool is prefork with one child, which keeps its network from job to job; a device has one worker.
@@ -39,17 +44,23 @@ def make_celery(settings: Settings) -> Celery:
         worker_pool="prefork",
         worker_concurrency=1,
         worker_max_tasks_per_child=None,
+        task_time_limit=settings.run_max_s + LAST_RESORT_S,
         worker_proc_alive_timeout=120.0,  # seconds: importing torch from a cold disk takes many
         worker_cancel_long_running_tasks_on_connection_loss=False,  # the lease decides that
     )
-    register(app, settings, worker=name)
-    _follow_signals(settings, name=name)
+    register(app, settings, condition, worker=name)
+    _follow_signals(settings, condition, name=name)
     return app
 
 
 def run_worker(settings: Settings) -> int:
-    """Work until SIGTERM, which lets the running job end first. Returns the exit code."""
-    app = make_celery(settings)
+    """Work until SIGTERM, which hands the running job over to another worker.
+
+    Returns:
+        The exit code: not 0 when the device failed again and again.
+    """
+    condition = Condition()
+    app = make_celery(settings, condition)
     worker = app.Worker(
         hostname=f"impasto@{socket.gethostname()}-{os.getpid()}",
         without_gossip=True,
@@ -59,10 +70,10 @@ def run_worker(settings: Settings) -> int:
         loglevel="WARNING",
     )
     worker.start()
-    return int(worker.exitcode or 0)
+    return STUCK if condition.unfit else int(worker.exitcode or 0)
 
 
-def _follow_signals(settings: Settings, *, name: str) -> None:
+def _follow_signals(settings: Settings, condition: Condition, *, name: str) -> None:
     parent, leaving = os.getpid(), threading.Event()
 
     @signals.setup_logging.connect(weak=False)
@@ -77,10 +88,11 @@ def _follow_signals(settings: Settings, *, name: str) -> None:
     @signals.worker_ready.connect(weak=False)
     def _ready(**_: object) -> None:
         log().info("worker_ready", worker=name)
-        threading.Thread(target=_say_present, args=(settings, name, leaving), daemon=True).start()
+        threading.Thread(target=_say_present, args=(settings, condition, name, leaving), daemon=True).start()
 
     @signals.worker_shutting_down.connect(weak=False)
     def _leaving(**_: object) -> None:
+        condition.drain()
         leaving.set()
 
 
@@ -100,9 +112,12 @@ def _warm_up(settings: Settings) -> None:
     open_once(settings)
 
 
-def _say_present(settings: Settings, name: str, leaving: threading.Event) -> None:
+def _say_present(settings: Settings, condition: Condition, name: str, leaving: threading.Event) -> None:
     with open_services(settings) as services:
         while True:
+            if condition.unfit and not condition.draining:
+                log().error("worker_unfit", worker=name)
+                os.kill(os.getpid(), signal.SIGTERM)
             try:
                 services.presence.beat("worker", name)
                 if leaving.wait(BEAT_S):

@@ -40,7 +40,7 @@ def commands(app: typer.Typer) -> None:
 
 
 def worker() -> None:
-    """Paint jobs: one process that holds a device. SIGTERM lets the running job end first."""
+    """Paint jobs: one process that holds a device. SIGTERM hands the running job over to another."""
     from workers.app import run_worker  # noqa: PLC0415 - Celery is not needed to render a picture
 
     require("vgg16")

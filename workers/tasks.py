@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from service.errors import DeviceFailed
 from service.render import render_next
 from service.stores.queue import RENDER_TASK
 from service.wiring import Services, open_services
-from workers.lease import hold
+from workers.lease import STUCK, hold
 
 if TYPE_CHECKING:
     from celery import Celery
 
     from service.settings import Settings
+    from workers.condition import Condition
 
 
 @cache
@@ -22,13 +25,19 @@ def open_once(settings: Settings) -> Services:
     return open_services(settings)
 
 
-def register(app: Celery, settings: Settings, *, worker: str) -> None:
+def register(app: Celery, settings: Settings, condition: Condition, *, worker: str) -> None:
     """Give the application its task."""
 
     @app.task(name=RENDER_TASK)
     def render() -> None:
+        if condition.draining:  # the ring is lost; the keeper rings again
+            return
         from workers.painter.paint import paint  # noqa: PLC0415 - the parent must never import torch
 
         services = open_once(settings)
-        held = partial(hold, jobs=services.jobs, ttl_s=settings.lease_ttl_s)
-        render_next(services=services, paint=paint, hold=held, worker=worker)
+        held = partial(hold, claims=services.claims, ttl_s=settings.lease_ttl_s, draining=lambda: condition.draining)
+        with condition.attempt() as attempt:
+            rendered = render_next(services=services, paint=paint, hold=held, worker=worker)
+            attempt.well = rendered is None or not isinstance(rendered.error, DeviceFailed)
+        if not attempt.well:
+            os._exit(STUCK)  # what CUDA complains of once it complains of for ever, in this process

@@ -138,7 +138,7 @@ def keeper(settings: Settings) -> Part:
 
 
 def worker(settings: Settings) -> Part:
-    """One worker. It is stopped first, and has half a minute to end what it paints."""
+    """One worker. It is stopped first, and has half a minute to hand over what it paints."""
     return _impasto("worker", settings, layer=4, stop_s=30)
 
 

@@ -1,23 +1,25 @@
 -- Commit: the one compare-and-set that publishes an attempt's outputs.
 --
--- KEYS  1 record   hash    impasto:job:<tenant>:<id>   from here on with the TTL of its retention
---       2 leases   zset    impasto:leases
---       3 active   set     impasto:active:<tenant>
---       4 pace     string  impasto:pace                moving average of a run's ms; TTL 30 days
--- ARGV  1 tenant:id   2 id   3 fence   4 state before   5 state after   6… field, value, …
+-- job:<tenant>:<id>      hash     from here on with the TTL of its retention and a day
+-- ready:<tenant>, deadlines, leases, active:<tenant>   sorted sets and a set that a job leaves when it ends
+-- held:<tenant>:<name>   hash     the job holds its result; no TTL
+-- same:<tenant>:<work>   string   this job, for who wants the same; TTL of its retention
+-- expiring               zset     job:tenant:id -> ms of its purge; no TTL
+-- pace                   string   moving average of a run's ms; TTL 30 days
+--
+-- ARGV  2 tenant   3 id   4 fence   5 name of the result   6 where its objects lie   7… field, value, …
 -- A commit that is sent again because its answer was lost is a success still.
--- Returns 1, or 0 when the job is no longer this worker's; the loser deletes what it wrote.
-local at = redis.call('HMGET', KEYS[1], 'state', 'fence', 'retention_ms', 'claimed_ms')
-if at[1] == ARGV[5] and at[2] == ARGV[3] then return 1 end
-if at[1] ~= ARGV[4] or at[2] ~= ARGV[3] then return 0 end
+-- Returns 1, or 0 when the job is no longer this worker's or is to be canceled; the loser deletes what it wrote.
+local tenant, id = ARGV[2], ARGV[3]
+local record = key('job', tenant, id)
+local at = redis.call('HMGET', record, 'state', 'fence', 'claimed_ms', 'work')
+if at[1] == SUCCEEDED and at[2] == ARGV[4] then return 1 end
+if at[1] ~= RUNNING or at[2] ~= ARGV[4] then return 0 end
 local now = now_ms()
-redis.call('HSET', KEYS[1], 'state', ARGV[5], 'finished_ms', now, 'expires_ms', now + at[3], unpack(ARGV, 6))
-redis.call('HDEL', KEYS[1], 'lease_owner', 'lease_until_ms')
-redis.call('HINCRBY', KEYS[1], 'version', 1)
-redis.call('PEXPIREAT', KEYS[1], now + at[3])
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('SREM', KEYS[3], ARGV[2])
-local run = now - at[4]
-local pace = tonumber(redis.call('GET', KEYS[4]) or run)
-redis.call('SET', KEYS[4], math.floor(0.8 * pace + 0.2 * run), 'EX', 30 * 24 * 3600)
+hold(tenant, ARGV[5], 'job:' .. id, ARGV[6])
+local expires = finish(tenant, id, SUCCEEDED, now, 'result', ARGV[5], unpack(ARGV, 7))
+if at[4] ~= '' then redis.call('SET', key('same', tenant, at[4]), id, 'PX', expires - now) end
+local run = now - at[3]
+local pace = tonumber(redis.call('GET', key('pace')) or run)
+redis.call('SET', key('pace'), math.floor(0.8 * pace + 0.2 * run), 'PX', 30 * DAY_MS)
 return 1

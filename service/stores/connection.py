@@ -1,9 +1,8 @@
-"""The connection to Redis: opened from the settings, its errors translated, its scripts loaded."""
+"""The connection to Redis: opened from the settings, its errors translated."""
 
 from __future__ import annotations
 
 from functools import wraps
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import redis
@@ -14,8 +13,6 @@ from service.errors import JobStoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from redis.commands.core import Script
 
     from service.settings import Settings
 
@@ -51,11 +48,3 @@ def translated(call: Callable[P, R]) -> Callable[P, R]:
             raise JobStoreUnavailable(f"Redis: {type(error).__name__}") from error
 
     return guarded
-
-
-def script(client: RedisClient, name: str) -> Script:
-    """Load `<name>.lua` from beside this file, under the prelude that all scripts share."""
-    here = files(__package__)
-    source = (here / "prelude.lua").read_text() + (here / f"{name}.lua").read_text()
-    registered: Script = client.register_script(source)
-    return registered

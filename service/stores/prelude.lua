@@ -1,11 +1,59 @@
--- Stands before every script. Time is the server's, in milliseconds: no worker's clock counts.
+-- Stands before every script, below a line that names the states as service/job.py spells them.
+--
+-- A script gets no KEYS: which it touches is decided by what it reads, and its header lists them. ARGV[1] is the
+-- prefix of them all. Time is the server's, in milliseconds: no worker's clock counts.
+local DAY_MS = 24 * 3600 * 1000
+
+local function key(...) return ARGV[1] .. table.concat({...}, ':') end
+
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
 -- Puts a job among its tenant's ready ones, and the tenant at the end of the round if it was not in it.
-local function make_ready(ready, turns, turn, tenant, id, score)
-  redis.call('ZADD', ready, score, id)
-  redis.call('ZADD', turns, 'NX', redis.call('INCR', turn), tenant)
+local function make_ready(tenant, id, score)
+  redis.call('ZADD', key('ready', tenant), score, id)
+  redis.call('ZADD', key('turns'), 'NX', redis.call('INCR', key('turn')), tenant)
+end
+
+-- Somebody needs objects of the storage: they stay until nobody does. Returns where they lie, which the first holder
+-- has decided.
+local function hold(tenant, name, holder, objects)
+  local held = key('held', tenant, name)
+  redis.call('HSETNX', held, 'objects', objects)
+  redis.call('HSET', held, holder, '1')
+  return redis.call('HGET', held, 'objects')
+end
+
+-- A holder needs them no longer. Returns where the objects lie if it was the last one, for the caller to delete.
+local function let_go(tenant, name, holder)
+  local held = key('held', tenant, name)
+  redis.call('HDEL', held, holder)
+  if redis.call('HLEN', held) ~= 1 then return nil end
+  local objects = redis.call('HGET', held, 'objects')
+  redis.call('DEL', held)
+  return objects
+end
+
+-- Takes a running job from its worker, whoever that is.
+local function take_away(tenant, id)
+  redis.call('ZREM', key('leases'), tenant .. ':' .. id)
+  redis.call('SREM', key('active', tenant), id)
+  redis.call('HDEL', key('job', tenant, id), 'lease_owner', 'lease_until_ms')
+end
+
+-- Ends a job. The record stays for its retention; the day more is for the keeper, which purges what the job held.
+local function finish(tenant, id, state, now, ...)
+  local record = key('job', tenant, id)
+  local expires = now + redis.call('HGET', record, 'retention_ms')
+  take_away(tenant, id)
+  redis.call('ZREM', key('ready', tenant), id)
+  redis.call('ZREM', key('deadlines'), tenant .. ':' .. id)
+  redis.call('HSET', record, 'state', state, 'finished_ms', now, 'expires_ms', expires, ...)
+  redis.call('HDEL', record, 'checkpoint')
+  redis.call('HINCRBY', record, 'version', 1)
+  redis.call('PEXPIREAT', record, expires + DAY_MS)
+  redis.call('ZADD', key('expiring'), expires, 'job:' .. tenant .. ':' .. id)
+  return expires
 end

@@ -1,16 +1,19 @@
--- Renew: a worker's heartbeat. Prolongs the lease and notes the progress, if the job is still this worker's.
+-- Renew: a worker's heartbeat. Prolongs the lease, notes the progress and the checkpoint, if the job is this worker's.
 --
--- KEYS  1 record   hash    impasto:job:<tenant>:<id>
---       2 leases   zset    impasto:leases
--- ARGV  1 tenant:id   2 fence   3 lease TTL in ms   4 state it must be in   5 progress as JSON, or ''
--- Returns 1, or 0 when the job is no longer this worker's.
-local at = redis.call('HMGET', KEYS[1], 'state', 'fence')
-if at[1] ~= ARGV[4] or at[2] ~= ARGV[2] then return 0 end
-local lease_until = now_ms() + ARGV[3]
-redis.call('HSET', KEYS[1], 'lease_until_ms', lease_until)
-redis.call('ZADD', KEYS[2], lease_until, ARGV[1])
-if ARGV[5] ~= '' then
-  redis.call('HSET', KEYS[1], 'progress', ARGV[5])
-  redis.call('HINCRBY', KEYS[1], 'version', 1)
+-- job:<tenant>:<id>      hash
+-- leases                 zset     tenant:id -> lease_until in ms; no TTL
+--
+-- ARGV  2 tenant   3 id   4 fence   5 lease TTL in ms   6 progress as JSON, or ''   7 key of the checkpoint, or ''
+-- Returns the job's state, or false when it is no longer this worker's.
+local record = key('job', ARGV[2], ARGV[3])
+local at = redis.call('HMGET', record, 'state', 'fence', 'checkpoint')
+if (at[1] ~= RUNNING and at[1] ~= CANCELING) or at[2] ~= ARGV[4] then return false end
+local lease_until = now_ms() + ARGV[5]
+redis.call('HSET', record, 'lease_until_ms', lease_until)
+redis.call('ZADD', key('leases'), lease_until, ARGV[2] .. ':' .. ARGV[3])
+if ARGV[6] ~= '' then
+  redis.call('HSET', record, 'progress', ARGV[6])
+  redis.call('HINCRBY', record, 'version', 1)
 end
-return 1
+if ARGV[7] ~= '' then redis.call('HSET', record, 'checkpoint', ARGV[7]) end
+return at[1]

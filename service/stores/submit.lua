@@ -1,18 +1,57 @@
--- Submit: writes a new record and makes it ready, or finds that the record is there already.
+-- Submit: writes a new record and makes it ready. The same id again finds the record; work that has been done before
+-- is taken over from there.
 --
--- KEYS  1 record   hash    impasto:job:<tenant>:<id>   no TTL until the job is terminal
---       2 ready    zset    impasto:ready:<tenant>      id -> created_ms less the priority's head start
---       3 turns    zset    impasto:turns               tenant -> turn; tenants that have ready jobs
---       4 turn     string  impasto:turn                counter
--- ARGV  1 tenant   2 id   3 head start in ms   4… field, value, …
--- Returns the time of creation in ms: that of the first call, when it is sent again.
-local made = redis.call('HGET', KEYS[1], 'created_ms')
-if made then
-  redis.call('HSET', KEYS[1], 'created_ms', made) -- a write, for WAITAOF to wait for
-  return made
+-- job:<tenant>:<id>             hash     no TTL until the job is terminal
+-- gone:<tenant>:<id>            string   read: the id of a job that was purged
+-- held:<tenant>:<name>          hash     who needs which objects; no TTL, gone with its last holder
+-- same:<tenant>:<work>          string   id of a job that has done this work; TTL of that job's retention
+-- ready:<tenant>                zset     id -> created_ms less the priority's head start; no TTL
+-- leases, active:<tenant>       zset, set   left alone: none of a new job's
+-- turns, turn                   zset, string   tenants that have ready jobs, in the order of their turns; no TTL
+-- deadlines                     zset     tenant:id -> ms by which it must have started; no TTL
+-- expiring                      zset     job:tenant:id -> ms of its purge; no TTL
+--
+-- ARGV  2 tenant   3 id   4 fingerprint of what was posted   5 work, or '' to paint in any case   6 head start in ms
+--       7 ms until the start deadline, or ''   8 names of what the job's inputs hold, as JSON   9… field, value, …
+-- Returns {what, the record's fields and values}: 'made', 'same' (was there already), 'other' (the id is another
+-- job's); or {'missing', the name of an input that nobody holds any more}.
+local tenant, id = ARGV[2], ARGV[3]
+local record = key('job', tenant, id)
+
+local made = redis.call('HMGET', record, 'created_ms', 'fingerprint')
+if made[1] then
+  redis.call('HSET', record, 'created_ms', made[1]) -- a write, for WAITAOF to wait for
+  return {made[2] == ARGV[4] and 'same' or 'other', redis.call('HGETALL', record)}
 end
+if redis.call('EXISTS', key('gone', tenant, id)) == 1 then return {'other', {}} end
+
+local inputs = cjson.decode(ARGV[8])
+for _, name in ipairs(inputs) do
+  if redis.call('EXISTS', key('held', tenant, name)) == 0 then return {'missing', name} end
+end
+for _, name in ipairs(inputs) do hold(tenant, name, 'job:' .. id, '') end
+
 local now = now_ms()
-redis.call('HSET', KEYS[1], 'created_ms', now, 'attempt', 0, 'fence', 0, 'version', 1,
-  'ready_score', now - ARGV[3], unpack(ARGV, 4))
-make_ready(KEYS[2], KEYS[3], KEYS[4], ARGV[1], ARGV[2], now - ARGV[3])
-return now
+redis.call('HSET', record, 'created_ms', now, 'attempt', 0, 'fence', 0, 'version', 1, 'run_ms', 0,
+  'fingerprint', ARGV[4], 'work', ARGV[5], 'holds', ARGV[8], 'state', QUEUED, unpack(ARGV, 9))
+
+local same = key('same', tenant, ARGV[5])
+local source = ARGV[5] ~= '' and redis.call('GET', same)
+if source then
+  local done = redis.call('HMGET', key('job', tenant, source), 'state', 'result', 'outputs', 'report')
+  if done[1] == SUCCEEDED and redis.call('EXISTS', key('held', tenant, done[2])) == 1 then
+    hold(tenant, done[2], 'job:' .. id, '')
+    local expires = finish(tenant, id, SUCCEEDED, now, 'started_ms', now, 'copied_from', source,
+      'result', done[2], 'outputs', done[3], 'report', done[4])
+    redis.call('SET', same, id, 'PX', expires - now)
+    return {'made', redis.call('HGETALL', record)}
+  end
+end
+
+if ARGV[7] ~= '' then
+  redis.call('HSET', record, 'start_by_ms', now + ARGV[7])
+  redis.call('ZADD', key('deadlines'), now + ARGV[7], tenant .. ':' .. id)
+end
+redis.call('HSET', record, 'ready_score', now - ARGV[6])
+make_ready(tenant, id, now - ARGV[6])
+return {'made', redis.call('HGETALL', record)}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from service.errors import NotFound
+from service.places import image_hold, new_image_key
 from service.stores.connection import RedisClient, translated
+from service.stores.records import flat
+from service.stores.scripts import Scripts
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +36,27 @@ class Upload:
 
 
 class UploadStore:
-    """Keys: `upload:<tenant>:<id>` hash, with the TTL of an upload. Raises JobStoreUnavailable."""
+    """The uploads of all tenants. Every method raises JobStoreUnavailable when Redis is out of reach."""
 
     def __init__(self, client: RedisClient, *, prefix: str) -> None:
         self._redis = client
         self._prefix = prefix
-
-    def _key(self, tenant: str, upload_id: str) -> str:
-        return f"{self._prefix}upload:{tenant}:{upload_id}"
+        self._scripts = Scripts(client, prefix, "save_upload")
 
     @translated
-    def save(self, upload: Upload) -> None:
-        """Remember an upload until its expiry."""
-        key = self._key(upload.tenant, upload.id)
-        with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(key, mapping=asdict(upload))
-            pipe.pexpireat(key, upload.expires_ms)
-            pipe.execute()
+    def save(self, upload: Upload, *, ttl_s: int) -> Upload:
+        """Remember an upload, and hold its pixels, before their bytes are stored.
+
+        Returns:
+            The upload with its expiry, and with the key to store its bytes under.
+        """
+        known = asdict(upload)
+        facts = {name: known[name] for name in known if name not in {"tenant", "id", "key", "expires_ms"}}
+        place = (image_hold(upload.stored_sha256), new_image_key(upload.tenant, upload.stored_sha256))
+        key, expires_ms = self._scripts.run(
+            "save_upload", upload.tenant, upload.id, *place, ttl_s * 1000, *flat(**facts)
+        )
+        return replace(upload, key=key, expires_ms=int(expires_ms))
 
     @translated
     def get(self, tenant: str, upload_id: str) -> Upload:
@@ -58,8 +65,9 @@ class UploadStore:
         Raises:
             NotFound: the tenant has no such upload, or no longer.
         """
-        fields = self._redis.hgetall(self._key(tenant, upload_id))
+        fields = self._redis.hgetall(f"{self._prefix}upload:{tenant}:{upload_id}")
         if not fields:
             raise NotFound("upload", upload_id)
+        del fields["holds"]
         numbers = {name: int(fields[name]) for name in ("bytes", "width", "height", "expires_ms")}
-        return Upload(**{**fields, **numbers})
+        return Upload(tenant=tenant, id=upload_id, **{**fields, **numbers})

@@ -66,13 +66,20 @@ def test_nothing_is_made_at_import() -> None:
     assert made == []
 
 
-def test_every_script_lists_its_keys() -> None:
-    scripts = sorted(file for file in (ROOT / "service/stores").glob("*.lua") if file.stem != "prelude")
-    headers = {file.stem: file.read_text().partition("-- ARGV")[0] for file in scripts}
-    assert len(headers) == 5
-    for name, text in headers.items():
-        used = max(
-            int(number) for number in re.findall(r"KEYS\[(\d)\]", (ROOT / f"service/stores/{name}.lua").read_text())
-        )
-        listed = re.findall(r"^-- (?:KEYS |     ) (\d) ", text, re.MULTILINE)
-        assert listed == [str(number) for number in range(1, used + 1)], name
+def test_every_script_lists_its_keys_with_their_ttl() -> None:
+    prelude, *scripts = (
+        (ROOT / "service/stores" / f"{name}.lua").read_text()
+        for name in ("prelude", *sorted(f.stem for f in (ROOT / "service/stores").glob("*.lua") if f.stem != "prelude"))
+    )
+    assert len(scripts) >= 8
+    own = re.compile(r"\bkey\('(\w+)'")
+    of_functions = {
+        name: set(own.findall(body))
+        for name, body in re.findall(r"^local function (\w+)\((.*?)^end", prelude, re.MULTILINE | re.DOTALL)
+    }
+    of_functions["finish"] |= of_functions["take_away"]
+    for text in scripts:
+        header, _, code = text.partition("-- ARGV")
+        used = set(own.findall(code)).union(*(keys for name, keys in of_functions.items() if f"{name}(" in code))
+        listed = set(re.findall(r"\w+", header))
+        assert used <= listed, header

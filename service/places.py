@@ -1,0 +1,60 @@
+"""Where objects lie in the storage, and the names by which jobs and uploads hold them.
+
+    <tenant>/inputs/<sha256>/<generation>.png            one picture, shared by all who hold `image/<sha256>`
+    <tenant>/jobs/<id>/attempts/<fence>/<file>           what one attempt wrote; published: held as `result/<id>/<fence>`
+    <tenant>/jobs/<id>/attempts/<fence>/checkpoint.npz   where the next attempt may go on
+
+An object that was let go is never used again: who brings the same picture later puts it under a new generation, so
+that a deletion on its way can't hit what came after it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import NamedTuple
+
+CHECKPOINT = "checkpoint.npz"
+
+_IMAGE = re.compile(r"([^/]+)/inputs/([0-9a-f]{64})/[^/]+")
+_ATTEMPT = re.compile(r"([^/]+)/jobs/([^/]+)/attempts/(\d+)/(.+)")
+
+
+class Place(NamedTuple):
+    """What a key says: whose object it is, the name it is held by, and of an attempt's the job, fence and file."""
+
+    tenant: str
+    hold: str
+    job_id: str = ""
+    fence: str = ""
+    file: str = ""
+
+
+def new_image_key(tenant: str, sha256: str) -> str:
+    """Choose where a picture is to lie, should nobody hold it yet."""
+    return f"{tenant}/inputs/{sha256}/{secrets.token_hex(4)}.png"
+
+
+def image_hold(sha256: str) -> str:
+    """Name what holds a picture."""
+    return f"image/{sha256}"
+
+
+def attempt_prefix(tenant: str, job_id: str, fence: int) -> str:
+    """Say where one attempt, and no other, may write."""
+    return f"{tenant}/jobs/{job_id}/attempts/{fence}/"
+
+
+def result_hold(job_id: str, fence: int) -> str:
+    """Name what holds an attempt's published files."""
+    return f"result/{job_id}/{fence}"
+
+
+def place_of(key: str) -> Place | None:
+    """Read a key; None when it isn't one of ours."""
+    if match := _IMAGE.fullmatch(key):
+        return Place(match[1], image_hold(match[2]))
+    if match := _ATTEMPT.fullmatch(key):
+        tenant, job_id, fence, file = match.groups()
+        return Place(tenant, result_hold(job_id, int(fence)), job_id, fence, file)
+    return None

@@ -1,0 +1,21 @@
+-- Cancel: ends a job that has not started, and asks the worker of a running one to stop.
+--
+-- job:<tenant>:<id>      hash     when it is terminal, with the TTL of its retention and a day
+-- ready:<tenant>, deadlines, leases, active:<tenant>   sorted sets and a set that a job leaves when it ends
+-- expiring               zset     job:tenant:id -> ms of its purge; no TTL
+--
+-- ARGV  2 tenant   3 id
+-- Returns the state after, or false when there is no such job.
+local tenant, id = ARGV[2], ARGV[3]
+local record = key('job', tenant, id)
+local state = redis.call('HGET', record, 'state')
+if state == QUEUED then
+  finish(tenant, id, CANCELED, now_ms())
+  return CANCELED
+end
+if state == RUNNING then
+  redis.call('HSET', record, 'state', CANCELING)
+  redis.call('HINCRBY', record, 'version', 1)
+  return CANCELING
+end
+return state

@@ -1,0 +1,20 @@
+-- Expire: ends jobs whose start deadline has passed.
+--
+-- deadlines              zset     tenant:id -> ms by which it must have started; no TTL
+-- job:<tenant>:<id>      hash     when it has expired, with the TTL of its retention and a day
+-- ready:<tenant>, deadlines, leases, active:<tenant>   sorted sets and a set that a job leaves when it ends
+-- expiring               zset     job:tenant:id -> ms of its purge; no TTL
+--
+-- ARGV  2 how many at most
+-- Returns {tenant, id, tenant, id, …} of those that have expired.
+local now, ended = now_ms(), {}
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('deadlines'), '-inf', now, 'LIMIT', 0, ARGV[2])) do
+  local tenant, id = string.match(member, '^([^:]+):(.+)$')
+  if redis.call('HGET', key('job', tenant, id), 'state') == QUEUED then
+    finish(tenant, id, EXPIRED, now)
+    table.insert(ended, tenant)
+    table.insert(ended, id)
+  end
+  redis.call('ZREM', key('deadlines'), member)
+end
+return ended

@@ -1,0 +1,27 @@
+-- Purge: forgets a job or an upload whose time is over, and lets go of what it held.
+--
+-- expiring               zset     job:tenant:id or upload:tenant:id -> ms of its purge; no TTL
+-- job:<tenant>:<id>      hash     deleted
+-- upload:<tenant>:<id>   hash     deleted
+-- held:<tenant>:<name>   hash     loses this holder
+-- gone:<tenant>:<id>     string   '1', so that the job's id is known to have been one; TTL 30 days
+--
+-- ARGV  2 'job' or 'upload'   3 tenant   4 id
+-- Returns where objects lie that nobody holds any more, for the caller to delete.
+local kind, tenant, id = ARGV[2], ARGV[3], ARGV[4]
+local member, what = kind .. ':' .. tenant .. ':' .. id, key(kind, tenant, id)
+local at = redis.call('HMGET', what, 'expires_ms', 'holds', 'result')
+if at[1] and tonumber(at[1]) > now_ms() then return {} end
+redis.call('ZREM', key('expiring'), member)
+if not at[1] then return {} end
+
+local names = kind == 'job' and cjson.decode(at[2]) or {at[2]}
+if at[3] then table.insert(names, at[3]) end
+local free = {}
+for _, name in ipairs(names) do
+  local objects = let_go(tenant, name, kind .. ':' .. id)
+  if objects then table.insert(free, objects) end
+end
+redis.call('DEL', what)
+if kind == 'job' then redis.call('SET', key('gone', tenant, id), '1', 'PX', 30 * DAY_MS) end
+return free

@@ -1,0 +1,87 @@
+"""A job's record: a Redis hash on one side, a Job on the other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from service.errors import RecordUnreadable
+from service.job import Failure, Input, Job, JobState, OutputFile
+from service.spec import RenderSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def flat(**fields: object) -> list[str]:
+    """Write fields as a script takes them: name, value, name, value."""
+    return [str(part) for pair in fields.items() for part in pair]
+
+
+def posted(job: Job) -> list[str]:
+    """Write what a client's post decides of a record."""
+    assert job.spec.run_timeout_s is not None, "the spec is not resolved"
+    return flat(
+        spec=job.spec.model_dump_json(exclude_none=True),
+        inputs=json.dumps([asdict(i) for i in job.inputs]),
+        attempts_max=job.attempts_max,
+        retention_ms=job.spec.retention_s * 1000,
+        run_max_ms=round(job.spec.run_timeout_s * 1000),
+    )
+
+
+def painted(outputs: Sequence[OutputFile], report: Mapping[str, Any]) -> list[str]:
+    """Write what an attempt's success adds to a record."""
+    return flat(outputs=json.dumps([asdict(o) for o in outputs]), report=json.dumps(report))
+
+
+def pairs(values: Sequence[str]) -> dict[str, str]:
+    """Read a hash as a script returns it: name, value, name, value."""
+    return dict(zip(values[::2], values[1::2], strict=True))
+
+
+def job_of(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
+    """Read a record.
+
+    Raises:
+        RecordUnreadable: it was written by another version, or is damaged.
+    """
+    try:
+        return _parsed(tenant, job_id, record)
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecordUnreadable(f"The record of job {job_id} can't be read: {type(error).__name__}.") from error
+
+
+def _parsed(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
+    def whole(name: str) -> int | None:
+        return int(record[name]) if name in record else None
+
+    def parsed(name: str) -> Any:
+        return json.loads(record[name]) if name in record else None
+
+    report = parsed("report")
+    return Job(
+        tenant=tenant,
+        id=job_id,
+        state=JobState(record["state"]),
+        spec=RenderSpec.model_validate_json(record["spec"]),
+        inputs=tuple(Input(**i) for i in parsed("inputs")),
+        attempt=int(record["attempt"]),
+        attempts_max=int(record["attempts_max"]),
+        fence=int(record["fence"]),
+        version=int(record["version"]),
+        created_ms=int(record["created_ms"]),
+        run_ms=int(record["run_ms"]),
+        frugal="frugal" in record,
+        checkpoint=record.get("checkpoint"),
+        started_ms=whole("started_ms"),
+        finished_ms=whole("finished_ms"),
+        expires_ms=whole("expires_ms"),
+        lease_owner=record.get("lease_owner"),
+        lease_until_ms=whole("lease_until_ms"),
+        progress=parsed("progress"),
+        outputs=tuple(OutputFile(**o) for o in parsed("outputs") or ()),
+        report={**report, "cache": "hit"} if report and "copied_from" in record else report,
+        error=Failure(**parsed("error")) if "error" in record else None,
+    )

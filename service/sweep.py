@@ -1,0 +1,44 @@
+"""Purging what is over, and sweeping objects that nobody needs: what a killed process wrote and could not delete."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from service.log import log
+
+if TYPE_CHECKING:
+    from service.wiring import Services
+
+PAGE = 1000
+"""Objects that one round looks at, so that it stays short: the most that S3 lists at once."""
+
+
+def purge(services: Services) -> int:
+    """Forget jobs and uploads whose time is over, delete the objects that nobody else needs; count what was forgotten.
+
+    Should the storage be away meanwhile, the sweep finds the objects later.
+    """
+    expiring = services.upkeep.expiring()
+    for what in expiring:
+        for objects in services.upkeep.purge(what):
+            services.blobs.delete_prefix(objects)
+        log().info("purged", kind=what.kind, tenant=what.tenant, id=what.id)
+    return len(expiring)
+
+
+def sweep(services: Services, *, name: str) -> int:
+    """Look at one page of the bucket, if it is this keeper's turn; delete its orphans and count them.
+
+    Keepers share one sweep, which goes on after the page that any of them looked at last, and then rests for
+    `sweep_interval_s`.
+    """
+    after = services.upkeep.sweep_turn(name=name, interval_s=services.settings.sweep_interval_s)
+    if after is None:
+        return 0
+    keys = services.blobs.page(after, limit=PAGE)
+    orphans = services.upkeep.orphans(keys)
+    services.blobs.delete(orphans)
+    services.upkeep.swept(up_to=keys[-1] if len(keys) == PAGE else None)
+    if orphans:
+        log().info("swept", orphans=len(orphans))
+    return len(orphans)

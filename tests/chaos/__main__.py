@@ -1,0 +1,44 @@
+"""`make chaos`: every row of the matrix, and the table. Name some of them to run those alone."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.verdict import Row
+from tests.chaos.world import LEASE_TTL_S, world
+
+LOST_MAX_S = 10.0
+
+
+def main(names: list[str]) -> int:
+    """Run the scenarios on one stack; return how many rows break what is promised."""
+    rows, began = [], time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="impasto-chaos-") as root, world(Path(root)) as stack:
+        for scenario in SCENARIOS:
+            if not names or scenario.__name__ in names:
+                stack.at_work()
+                rows.append(scenario(stack))
+                print(f"{time.monotonic() - began:5.0f} s  {rows[-1].fault}", flush=True)
+    table = Table(*Row.HEAD, box=None)
+    for row in rows:
+        table.add_row(*row.cells())
+    Console(width=160).print(table)
+    return sum(not kept(row) for row in rows)
+
+
+def kept(row: Row) -> bool:
+    """Say whether a row keeps what is promised."""
+    quick = (row.recovery_s or 0) <= 2 * LEASE_TTL_S
+    little = (row.lost_s or 0) <= LOST_MAX_S
+    return quick and little and row.duplicates == row.losses == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

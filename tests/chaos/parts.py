@@ -1,0 +1,92 @@
+"""The processes of a stack under fire: servers and our own programs, each of which may be killed and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from service.settings import Settings
+
+
+class Program:
+    """One program, its log, and whatever it starts itself."""
+
+    def __init__(self, command: tuple[str, ...], *, directory: Path, environment: dict[str, str], log: Path) -> None:
+        self._command, self._directory, self._log = command, directory, log
+        self._environment = {**os.environ, **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> Path:
+        return self._log
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it, writing on where its log ends."""
+        log: IO[bytes]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=self._directory, env=self._environment, stdout=log, stderr=log
+            )
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it, and wait until it is gone."""
+        if self.alive:
+            self.signal(signal.SIGKILL)
+        self.wait()
+
+    def wait(self, timeout_s: float = 60) -> int:
+        """Return the exit code."""
+        assert self._process is not None
+        return self._process.wait(timeout_s)
+
+    def child(self) -> int | None:
+        """Find the process in which a worker paints."""
+        for child in psutil.Process(self.pid).children():
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                return int(child.pid)
+        return None
+
+    def kill_child(self) -> None:
+        """Kill the process in which a worker paints, if there is one just now."""
+        child = self.child()
+        if child is not None:
+            os.kill(child, signal.SIGKILL)
+
+
+def impasto(command: str, settings: Settings, *, directory: Path, log: Path) -> Program:
+    """Give one of our own programs, with the settings that the chaos wants."""
+    secret = ("redis_url", "s3_access_key_id", "s3_secret_access_key")
+    plain = (
+        "redis_prefix",
+        "s3_endpoint",
+        "s3_prefix",
+        "api_port",
+        "lease_ttl_s",
+        "storage_patience_s",
+        "torch_threads",
+    )
+    values = {name: getattr(settings, name).get_secret_value() for name in secret}
+    values |= {name: str(getattr(settings, name)) for name in plain}
+    environment = {f"IMPASTO_{name.upper()}": value for name, value in values.items()}
+    environment |= {"IMPASTO_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
+    return Program(
+        (sys.executable, "-P", "-m", "service.cli", command), directory=directory, environment=environment, log=log
+    )

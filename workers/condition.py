@@ -1,0 +1,61 @@
+"""What a worker's parent and child know of each other: whether to stop, and whether the device still works.
+
+Two numbers in memory that the child inherits. They are written without a lock: one may be set in a signal handler,
+and a child may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import RawValue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FAILURES_MAX = 5
+"""Failures of the device, or deaths of the child, in a row, after which a worker counts as unfit. One job alone can
+cause its attempts' number of them, three by default."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """How an attempt went; `well` unless the device is to blame."""
+
+    well: bool = False
+
+
+class Condition:
+    """Shared by a worker's parent and its child."""
+
+    def __init__(self) -> None:
+        self._draining = RawValue("b", 0)
+        self._failures = RawValue("i", 0)
+
+    @property
+    def draining(self) -> bool:
+        """Whether the worker is to stop."""
+        return bool(self._draining.value)
+
+    @property
+    def unfit(self) -> bool:
+        """Whether the worker should leave the rotation."""
+        return bool(self._failures.value >= FAILURES_MAX)
+
+    def drain(self) -> None:
+        """Let the running attempt hand its job over."""
+        self._draining.value = 1
+
+    @contextmanager
+    def attempt(self) -> Iterator[Attempt]:
+        """Count an attempt as a failure before it begins, as a crash can't count itself, and take that back after."""
+        self._failures.value += 1
+        attempt = Attempt()
+        try:
+            yield attempt
+        except Exception:  # an error of the stores, which says nothing about the device
+            self._failures.value = 0
+            raise
+        if attempt.well:
+            self._failures.value = 0
