@@ -36,13 +36,13 @@ class RedisAddress:
         database: its number.
     """
 
-    tls: bool
-    user: str | None
-    password: str | None = field(repr=False)
-    nodes: tuple[tuple[str, int], ...]
-    socket: str | None
-    master: str | None
-    database: int
+    tls: bool = False
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    nodes: tuple[tuple[str, int], ...] = ()
+    socket: str | None = None
+    master: str | None = None
+    database: int = 0
 
 
 def read_address(url: str) -> RedisAddress:

@@ -75,6 +75,13 @@ def sentinel(folder: Path, *, port: int, password: str, replicas: int) -> Iterat
         yield started
 
 
+def wait_for_replica(of: Valkey) -> None:
+    """Return when the replica has everything that was written until now."""
+    with of.client() as client:
+        client.set("mark", "")  # WAIT waits for the writes of its own connection, and of what came before them
+        assert client.wait(1, 30_000) == 1
+
+
 def wait_until(fact: Callable[[], bool], *, patience_s: float = 30) -> None:
     """Return when it is so; a server that doesn't answer yet counts as not."""
     deadline = time.monotonic() + patience_s

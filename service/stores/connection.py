@@ -11,9 +11,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import redis
+import redis.sentinel
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
-from redis.sentinel import Sentinel
 
 from service.address import read_address
 from service.errors import JobStoreUnavailable
@@ -55,7 +55,8 @@ def connect(settings: Settings) -> RedisClient:
         return redis.Redis(unix_socket_path=address.socket, **options)
     options |= {"socket_keepalive": True, **({"ssl": True, **tls_options(settings)} if address.tls else {})}
     if address.master:
-        sentinels = Sentinel(address.nodes, sentinel_kwargs=sentinel_options(settings), **options)
+        driver: Any = redis.sentinel  # it has no annotations
+        sentinels = driver.Sentinel(address.nodes, sentinel_kwargs=sentinel_options(settings), **options)
         return sentinels.master_for(address.master, redis_class=_MasterClient)
     ((host, port),) = address.nodes
     return redis.Redis(host=host, port=port, **options)
@@ -74,7 +75,8 @@ class _MasterClient(redis.Redis):
 
     def close(self) -> None:
         super().close()
-        self.connection_pool.sentinel_manager.close()
+        pool: Any = self.connection_pool
+        pool.sentinel_manager.close()
 
 
 def tls_options(settings: Settings) -> Mapping[str, Any]:
@@ -106,7 +108,10 @@ def translated(call: Callable[P, R]) -> Callable[P, R]:
     @wraps(call)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return call(*args, **kwargs)
+            try:
+                return call(*args, **kwargs)
+            except redis.exceptions.NoScriptError:  # the server changed after a pipeline had loaded its scripts
+                return call(*args, **kwargs)
         except redis.RedisError as error:
             raise JobStoreUnavailable(f"Redis: {type(error).__name__}") from error
 
