@@ -15,6 +15,7 @@
     ├── Unavailable                 a part of ours is out of reach; the same call may work later
     │   ├── JobStoreUnavailable
     │   ├── BlobStoreUnavailable
+    │   │   └── BucketMissing       S3 answers, but has no such bucket
     │   └── QueueUnavailable
     ├── RenderError                 why an attempt ended without a picture
     │   ├── LeaseLost               the job is no longer this worker's
@@ -183,6 +184,17 @@ class BlobStoreUnavailable(Unavailable):
 
     code = "blob_store_unavailable"
     title = "The object storage is out of reach"
+
+
+class BucketMissing(BlobStoreUnavailable):
+    """Raised when the object storage answers that the bucket isn't there."""
+
+    code = "bucket_missing"
+    title = "The bucket of the object storage is missing"
+
+    def __init__(self, *, bucket: str) -> None:
+        self.bucket = bucket
+        super().__init__(f"There is no bucket {bucket!r}: make it, or name another in IMPASTO_S3_BUCKET.")
 
 
 class QueueUnavailable(Unavailable):

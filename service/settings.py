@@ -11,9 +11,19 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, model_validator
+from pydantic import (
+    Field,
+    FilePath,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.address import read_address
 from service.errors import SetupError
 
 
@@ -25,9 +35,14 @@ class Settings(BaseSettings):
     environment: Literal["development", "production"] = "development"
 
     redis_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Job store and broker.")
+    redis_sentinel_password: SecretStr | None = Field(None, description="Of the sentinels; the URL has the server's.")
+    redis_ca_file: FilePath | None = Field(None, description="PEM: a private CA that signed Redis's certificates.")
     redis_prefix: str = Field("impasto:", description="Stands before every key, the broker's too.")
     durable_submit: Literal["everysec", "fsync"] = Field(
         "everysec", description="fsync: a job is accepted only when Redis has it on its disk (WAITAOF)."
+    )
+    durable_replicas: NonNegativeInt = Field(
+        0, description="With fsync: a job is accepted only when so many replicas have it on their disks too."
     )
 
     s3_endpoint: str | None = Field(None, description="Where the service reaches S3; unset: AWS.")
@@ -36,9 +51,19 @@ class Settings(BaseSettings):
     )
     s3_region: str = "us-east-1"
     s3_bucket: str = "impasto"
+    s3_prefix: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9_./-]*)?$",  # no slash in front: others' S3 take it for nothing
+        description="Stands before every object's key, so that two installations can share a bucket.",
+    )
     s3_access_key_id: SecretStr | None = Field(None, description="Unset: boto3 looks where it always does.")
     s3_secret_access_key: SecretStr | None = None
     s3_addressing: Literal["path", "virtual"] = "path"
+    s3_ca_file: FilePath | None = Field(None, description="PEM: a private CA that signed S3's certificate.")
+    s3_sse: Literal["AES256", "aws:kms"] | None = Field(
+        None, description="Asked for with every object that is stored: encryption by the server."
+    )
+    s3_kms_key_id: str | None = Field(None, description="The key of aws:kms; unset: the account's own.")
     presign_ttl_s: PositiveInt = Field(900, description="A presigned URL works at least this long.")
 
     upload_max_bytes: PositiveInt = Field(32 * 1024**2, description="Largest body of a request.")
@@ -69,11 +94,18 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
 
     @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        read_address(self.redis_url.get_secret_value())
+        if self.durable_replicas and self.durable_submit != "fsync":
+            raise ValueError("IMPASTO_DURABLE_REPLICAS needs IMPASTO_DURABLE_SUBMIT=fsync")
+        if self.s3_kms_key_id and self.s3_sse != "aws:kms":
+            raise ValueError("IMPASTO_S3_KMS_KEY_ID needs IMPASTO_S3_SSE=aws:kms")
+        return self
+
+    @model_validator(mode="after")
     def _safe(self) -> Self:
-        if not self.redis_url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("IMPASTO_REDIS_URL must begin with redis://, rediss:// or unix://")
         if self.environment == "production":
-            if "@" not in self.redis_url.get_secret_value():
+            if read_address(self.redis_url.get_secret_value()).password is None:
                 raise ValueError("IMPASTO_REDIS_URL needs a password in production (rediss://:password@host:port/0)")
             if (self.s3_public_endpoint or self.s3_endpoint or "https:").startswith("http:"):
                 raise ValueError("IMPASTO_S3_PUBLIC_ENDPOINT must be https in production")

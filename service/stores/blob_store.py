@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import parsedate_to_datetime
 from functools import wraps
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from service.errors import BlobStoreUnavailable, NotFound
+from service.errors import BlobStoreUnavailable, BucketMissing, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy_boto3_s3 import S3Client
 
@@ -22,20 +24,32 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchBucket"}
+BATCH = 1000
+"""S3 lists and deletes at most so many objects at once."""
+
+_ABSENT = {"404", "NoSuchKey", "NotFound"}
+_DENIED = {"403", "AccessDenied"}
 
 
-def _translated(call: Callable[P, R]) -> Callable[P, R]:
+def _translated(call: Callable[Concatenate[BlobStore, P], R]) -> Callable[Concatenate[BlobStore, P], R]:
     @wraps(call)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+    def guarded(store: BlobStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return call(*args, **kwargs)
+            return call(store, *args, **kwargs)
         except ClientError as error:
-            raise BlobStoreUnavailable(f"S3: {_code(error)}") from error
+            raise _refusal(error, store.bucket) from error
         except BotoCoreError as error:
             raise BlobStoreUnavailable(f"S3: {type(error).__name__}") from error
 
     return guarded
+
+
+def _refusal(error: ClientError, bucket: str) -> BlobStoreUnavailable:
+    code, asked = _code(error), error.operation_name
+    if code == "NoSuchBucket" or (asked == "HeadBucket" and code in _ABSENT):
+        return BucketMissing(bucket=bucket)
+    why = " (wrong credentials, no permission, or somebody else's bucket)" if code in _DENIED else ""
+    return BlobStoreUnavailable(f"S3 refused {asked} in the bucket {bucket}: {code}{why}")
 
 
 def _code(error: ClientError) -> str:
@@ -60,19 +74,27 @@ def _client(settings: Settings, endpoint: str | None, *, patient: bool) -> S3Cli
         region_name=settings.s3_region,
         aws_access_key_id=key.get_secret_value() if key else None,
         aws_secret_access_key=secret.get_secret_value() if secret else None,
+        verify=str(settings.s3_ca_file) if settings.s3_ca_file else None,
         config=config,
     )
+
+
+def _encryption(settings: Settings) -> Mapping[str, Any]:
+    asked = {"ServerSideEncryption": settings.s3_sse, "SSEKMSKeyId": settings.s3_kms_key_id}
+    return {name: value for name, value in asked.items() if value}
 
 
 class BlobStore:
     """The bucket. Every method raises BlobStoreUnavailable when S3 is out of reach or refuses.
 
+    Callers' keys lack the prefix of the settings, which stands before every key in the bucket.
     The clients are made when they are first used, for making one may look for credentials over the network.
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.bucket = settings.s3_bucket
         self._settings = settings
-        self._bucket = settings.s3_bucket
+        self._prefix = settings.s3_prefix
         self._clients: dict[tuple[str | None, bool], S3Client] = {}
         self._making = Lock()
 
@@ -92,14 +114,38 @@ class BlobStore:
 
     @_translated
     def ping(self) -> None:
-        """Return when the bucket answers; who asks wants to know within seconds."""
-        self._client(self._settings.s3_endpoint, patient=False).head_bucket(Bucket=self._bucket)
+        """Return when the bucket answers; who asks wants to know within seconds.
+
+        Raises:
+            BucketMissing: S3 answers that there is no such bucket.
+        """
+        self._head()
+
+    def _head(self) -> Mapping[str, str]:
+        answer = self._client(self._settings.s3_endpoint, patient=False).head_bucket(Bucket=self.bucket)
+        return answer["ResponseMetadata"]["HTTPHeaders"]
+
+    @_translated
+    def clock_skew_s(self) -> float:
+        """Return the server's time minus ours, in seconds, good to one.
+
+        A refusal tells the time too, and S3 refuses everybody whose clock is a quarter of an hour off.
+        """
+        asked = time.time()
+        try:
+            headers = self._head()
+        except ClientError as error:
+            headers = error.response["ResponseMetadata"]["HTTPHeaders"]
+        ours = (asked + time.time()) / 2
+        if "date" not in headers:
+            raise BlobStoreUnavailable("S3 did not say what time it is")
+        return parsedate_to_datetime(headers["date"]).timestamp() + 0.5 - ours  # it says whole seconds, cut off
 
     @_translated
     def ensure_bucket(self) -> None:
         """Make the bucket unless it is there."""
         try:
-            self._s3.head_bucket(Bucket=self._bucket)
+            self._s3.head_bucket(Bucket=self.bucket)
         except ClientError as error:
             if _code(error) not in _ABSENT:
                 raise
@@ -110,15 +156,22 @@ class BlobStore:
         if self._settings.s3_region != "us-east-1":  # AWS takes this region only by silence
             where["CreateBucketConfiguration"] = {"LocationConstraint": self._settings.s3_region}
         try:
-            self._s3.create_bucket(Bucket=self._bucket, **where)
+            self._s3.create_bucket(Bucket=self.bucket, **where)
         except ClientError as error:
             if _code(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                 raise
+        self._s3.head_bucket(Bucket=self.bucket)  # one that exists already may be somebody else's
 
     @_translated
     def put(self, key: str, data: bytes, *, content_type: str) -> None:
-        """Store bytes under a key."""
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)
+        """Store bytes under a key, encrypted by the server as the settings ask."""
+        self._s3.put_object(
+            Bucket=self.bucket,
+            Key=self._prefix + key,
+            Body=data,
+            ContentType=content_type,
+            **_encryption(self._settings),
+        )
 
     @_translated
     def get(self, key: str) -> bytes:
@@ -128,27 +181,53 @@ class BlobStore:
             NotFound: there are none.
         """
         try:
-            return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return self._s3.get_object(Bucket=self.bucket, Key=self._prefix + key)["Body"].read()
         except ClientError as error:
             if _code(error) in _ABSENT:
                 raise NotFound("object", key) from error
             raise
 
     @_translated
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; one that is absent counts as deleted.
+
+        Raises:
+            BlobStoreUnavailable: S3 kept some, and they may be tried again.
+        """
+        for start in range(0, len(keys), BATCH):
+            batch = keys[start : start + BATCH]
+            answer = self._s3.delete_objects(
+                Bucket=self.bucket, Delete={"Objects": [{"Key": self._prefix + key} for key in batch], "Quiet": True}
+            )
+            if kept := answer.get("Errors"):
+                raise BlobStoreUnavailable(f"S3 kept {len(kept)} of {len(batch)} objects: {kept[0].get('Code')}")
+
     def delete_prefix(self, prefix: str) -> int:
         """Delete every object whose key starts with `prefix`; return how many there were."""
-        count = 0
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-            for entry in page.get("Contents", ()):
-                self._s3.delete_object(Bucket=self._bucket, Key=entry["Key"])
-                count += 1
-        return count
+        found = self.keys(prefix)
+        self.delete(found)
+        return len(found)
 
     @_translated
     def keys(self, prefix: str) -> list[str]:
         """List the keys that start with `prefix`."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-        return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._prefix + prefix)
+        return [entry["Key"].removeprefix(self._prefix) for page in pages for entry in page.get("Contents", ())]
+
+    @_translated
+    def page(self, after: str, limit: int = BATCH) -> list[str]:
+        """List the next keys after one, in a single request: "" for the first page; an empty page ends the list.
+
+        The order is S3's own: AWS sorts by the bytes of keys, SeaweedFS folder by folder. So `after` should be the
+        last key of the page before, which may have been deleted since.
+
+        Args:
+            after: a key.
+            limit: how many at most; S3 gives no more than BATCH.
+        """
+        start: dict[str, Any] = {"StartAfter": self._prefix + after} if after else {}
+        answer = self._s3.list_objects_v2(Bucket=self.bucket, Prefix=self._prefix, MaxKeys=limit, **start)
+        return [entry["Key"].removeprefix(self._prefix) for entry in answer.get("Contents", ())]
 
     @_translated
     def presign(self, key: str, *, filename: str, content_type: str, ttl_s: int) -> str:
@@ -156,8 +235,8 @@ class BlobStore:
         return self._public.generate_presigned_url(
             "get_object",
             Params={
-                "Bucket": self._bucket,
-                "Key": key,
+                "Bucket": self.bucket,
+                "Key": self._prefix + key,
                 "ResponseContentType": content_type,
                 "ResponseContentDisposition": f'attachment; filename="{filename}"',
             },

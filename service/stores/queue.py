@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from urllib.parse import quote
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from service.address import read_address
 from service.errors import QueueUnavailable
 from service.log import log
+from service.stores.connection import HEALTH_CHECK_S, TIMEOUTS, sentinel_options, tls_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from service.address import RedisAddress
     from service.settings import Settings
 
 RENDER_TASK = "impasto.render"
@@ -46,19 +50,8 @@ def celery_app(settings: Settings) -> Celery:
     """
     app = Celery("impasto", set_as_current=False)
     app.conf.update(
-        broker_url=settings.redis_url.get_secret_value(),
+        **_broker(settings),
         broker_connection_retry_on_startup=True,
-        broker_transport_options={
-            "global_keyprefix": settings.redis_prefix,
-            "visibility_timeout": 4 * settings.run_max_s,
-            "socket_timeout": 5.0,
-            "socket_connect_timeout": 2.0,
-            "socket_keepalive": True,
-            "health_check_interval": 15,
-            "max_retries": 2,  # of one ring: whoever rings does not wait, for the keeper rings again
-            "interval_start": 0.0,
-            "interval_step": 0.1,
-        },
         task_default_queue=DOORBELL,
         task_acks_late=False,
         task_ignore_result=True,
@@ -73,6 +66,37 @@ def celery_app(settings: Settings) -> Celery:
         enable_utc=True,
     )
     return app
+
+
+def _broker(settings: Settings) -> Mapping[str, Any]:
+    address = read_address(settings.redis_url.get_secret_value())
+    options = {
+        "global_keyprefix": settings.redis_prefix,
+        "visibility_timeout": 4 * settings.run_max_s,
+        "socket_keepalive": True,
+        "health_check_interval": HEALTH_CHECK_S,
+        "max_retries": 2,  # of one ring: whoever rings does not wait, for the keeper rings again
+        "interval_start": 0.0,
+        "interval_step": 0.1,
+        **TIMEOUTS,
+    }
+    if address.master:
+        options |= {"master_name": address.master, "sentinel_kwargs": sentinel_options(settings)}
+    return {
+        "broker_url": _broker_url(address),
+        "broker_use_ssl": tls_options(settings) if address.tls else None,  # without it this driver verifies nothing
+        "broker_transport_options": options,
+    }
+
+
+def _broker_url(address: RedisAddress) -> str:
+    """Write the address as the driver reads it: one URL, or one for each sentinel, joined by semicolons."""
+    credentials = f"{quote(address.user or '', safe='')}:{quote(address.password or '', safe='')}@"
+    if address.socket:
+        return f"redis+socket://{credentials}{quote(address.socket)}?virtual_host={address.database}"
+    scheme = "sentinel" if address.master else "rediss" if address.tls else "redis"
+    hosts = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.nodes)
+    return ";".join(f"{scheme}://{credentials}{host}/{address.database}" for host in hosts)
 
 
 class Queue:
