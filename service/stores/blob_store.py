@@ -160,7 +160,6 @@ class BlobStore:
         except ClientError as error:
             if _code(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                 raise
-        self._s3.head_bucket(Bucket=self.bucket)  # one that exists already may be somebody else's
 
     @_translated
     def put(self, key: str, data: bytes, *, content_type: str) -> None:

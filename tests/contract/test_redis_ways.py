@@ -18,7 +18,7 @@ from service.settings import Settings
 from service.wiring import open_services
 from tests.contract.test_job_store import claimed, job
 from tests.tls import certificates, tls_front
-from tests.valkey import ENCODED, Valkey, replica, sentinel, valkey, wait_for_replica
+from tests.valkey import ENCODED, Valkey, replica, sentinel, valkey, wait_for_replica, wait_until
 
 pytestmark = pytest.mark.servers
 
@@ -183,3 +183,16 @@ def test_a_master_that_became_a_replica_is_left_for_the_one_that_its_name_leads_
         services.queue.ring()
         assert services.jobs.ready_count() == 2
         assert services.queue.unheard() == 2
+
+
+def test_closing_leaves_no_connection_to_a_sentinel(tmp_path: Path) -> None:
+    with (
+        valkey(tmp_path / "master") as master,
+        sentinel(tmp_path / "sentinel", port=master.port, password="watch", replicas=0) as guard,
+        guard.client(password="watch") as client,
+    ):
+        before = len(client.client_list())
+        with open_services(settings_for(_ways(master, 0, 0, guard, 0, tmp_path, tmp_path)["sentinel"])) as services:
+            services.jobs.ping()
+            assert len(client.client_list()) == before + 1
+        wait_until(lambda: len(client.client_list()) == before)
