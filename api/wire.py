@@ -142,7 +142,7 @@ class JobOut(BaseModel):
             finished_at=_maybe_time(job.finished_ms),
             expires_at=_maybe_time(job.expires_ms),
             outputs=_outputs(tracked),
-            report=dict(job.report) if job.report else None,
+            report=None if job.report is None else dict(job.report),
             error=ErrorOut.model_validate(job.error, from_attributes=True) if job.error else None,
             labels=job.spec.labels,
             links=LinksOut(**{name: f"/v1/jobs/{job.id}{path}" for name, path in LINKS.items()}),

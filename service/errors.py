@@ -23,6 +23,7 @@
     │   ├── DrainRequested          the worker is to stop, and lets another go on
     │   ├── RunTimeout              the job ran for longer than it may
     │   ├── WorkerLost              the worker stopped answering
+    │   ├── StaleCheckpoint         a checkpoint can't be used; the job begins anew
     │   ├── RecordUnreadable        the job's record is of another version, or damaged
     │   ├── InputMissing            an input's bytes are gone from the store, or are not what was stored
     │   ├── OutOfMemory             the device's memory did not suffice
@@ -246,6 +247,14 @@ class WorkerLost(RenderError):
 
     code = "worker_lost"
     title = "The worker stopped answering"
+
+
+class StaleCheckpoint(RenderError):
+    """Raised when a checkpoint is damaged, of another version, or doesn't fit the job."""
+
+    code = "stale_checkpoint"
+    title = "The checkpoint can't be used"
+    retryable = True
 
 
 class RecordUnreadable(RenderError):

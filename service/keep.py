@@ -34,11 +34,11 @@ class Kept:
         rung: rings.
     """
 
-    requeued: int
-    failed: int
-    canceled: int
-    expired: int
-    rung: int
+    requeued: int = 0
+    failed: int = 0
+    canceled: int = 0
+    expired: int = 0
+    rung: int = 0
 
 
 def keep(services: Services, stop: Event) -> None:

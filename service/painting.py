@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,19 @@ class BeforeAfter:
     after: Losses
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """Where a painting stands, so that another process may go on from there.
+
+    Attributes:
+        arrays: by name; images, and what the optimiser has learnt.
+        position: plain JSON: which picture, scale and iteration.
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
+    position: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of a painting, as data.
@@ -86,6 +99,7 @@ class Step:
         losses: the objective at this step, or None where reading it from the device was not due.
         picture: takes the image as it stands off the device, uint8; call it only when someone will look, and before
             the next step is asked for.
+        checkpoint: takes off the device what another process needs to go on from this step; under the same rule.
     """
 
     scale: int
@@ -93,6 +107,7 @@ class Step:
     of: int
     losses: Losses | None
     picture: Callable[[], Pixels]
+    checkpoint: Callable[[], Checkpoint]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,13 +134,22 @@ class Painting:
 class Paint(Protocol):
     """Paints what a resolved spec says.
 
+    Args:
+        spec: resolved.
+        images: the pictures that it names.
+        resume: where an earlier painting of the same spec stood: the first Step is that one again.
+        frugal: take less memory, and more time, for the same picture up to rounding.
+
     Raises:
+        StaleCheckpoint: what there is to resume doesn't fit the spec.
         OutOfMemory: the device's memory did not suffice.
         Diverged: a loss or the image is no longer finite.
         DeviceFailed: the device reported an error.
         WeightsMissing: the network's weights are not on this machine.
     """
 
-    def __call__(self, spec: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
+    def __call__(
+        self, spec: RenderSpec, images: Images, *, resume: Checkpoint | None = None, frugal: bool = False
+    ) -> Generator[Step, None, Painting]:
         """Yield a Step for each iteration, and one before the first; return the Painting."""
         ...

@@ -82,6 +82,6 @@ def _parsed(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
         lease_until_ms=whole("lease_until_ms"),
         progress=parsed("progress"),
         outputs=tuple(OutputFile(**o) for o in parsed("outputs") or ()),
-        report={**report, "cache": "hit"} if report and "copied_from" in record else report,
+        report={**report, "cache": "hit"} if report is not None and "copied_from" in record else report,
         error=Failure(**parsed("error")) if "error" in record else None,
     )

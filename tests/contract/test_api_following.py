@@ -23,12 +23,12 @@ pytestmark = pytest.mark.servers
 def finished(services: Services, client: httpx.Client) -> str:
     """Finish a posted job as a worker would, with a picture that is a few bytes."""
     job_id = str(posted(client).json()["id"])
-    job = services.jobs.claim("w")
+    job = services.claims.claim("w")
     assert job is not None
     key = f"{job.attempt_prefix}result.png"
     services.blobs.put(key, b"picture", content_type="image/png")
     digest = hashlib.sha256(b"picture").hexdigest()
-    assert services.jobs.commit(job, [OutputFile("result", key, digest, 7, "image/png", 3, 2)], {"device": "cpu"})
+    assert services.claims.commit(job, [OutputFile("result", key, digest, 7, "image/png", 3, 2)], {"device": "cpu"})
     return job_id
 
 
@@ -65,7 +65,7 @@ def test_an_unchanged_job_is_answered_304(services: Services, client: httpx.Clie
 def test_a_changed_job_has_another_etag(services: Services, client: httpx.Client) -> None:
     path = f"/v1/jobs/{posted(client).json()['id']}"
     before = client.get(path)
-    services.jobs.claim("w")
+    services.claims.claim("w")
     after = client.get(path, headers={"If-None-Match": before.headers["etag"]})
     assert (before.json()["status"], after.json()["status"]) == ("queued", "running")
     assert before.headers["retry-after"] == "1"

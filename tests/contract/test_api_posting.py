@@ -179,4 +179,4 @@ def test_a_job_is_accepted_while_the_bell_can_not_be_rung(services: Services, se
     services.jobs._redis.set(f"{settings.redis_prefix}impasto.doorbell", "no list", ex=60)
     with served(settings, key=key) as client:
         assert posted(client).status_code == 202
-    assert services.jobs.ready_count() == 1
+    assert services.upkeep.ready_count() == 1

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import uuid
 
 import pytest
 
-from service.errors import QueueUnavailable
+from service.errors import BucketMissing, QueueUnavailable
 from service.job import JobState
 from service.keep import Kept, keep, keep_once
 from service.settings import Settings
 from service.wiring import Services, open_services
-from tests.contract.test_job_store import claimed, job
+from tests.jobs import claimed, submitted
 
 pytestmark = pytest.mark.servers
 
@@ -34,30 +36,30 @@ def test_a_broker_out_of_reach_is_said_in_our_own_words(settings: Settings) -> N
 
 
 def test_with_nothing_to_do_the_keeper_does_nothing(services: Services) -> None:
-    assert keep_once(services) == Kept(requeued=0, failed=0, rung=0)
+    assert keep_once(services) == Kept()
 
 
 def test_the_keeper_rings_for_ready_jobs_that_nobody_was_told_of(services: Services, tenant: str) -> None:
     for _ in range(3):
-        services.jobs.submit(job(tenant))
-    assert keep_once(services) == Kept(requeued=0, failed=0, rung=3)
+        submitted(services, tenant)
+    assert keep_once(services) == Kept(rung=3)
     assert services.queue.unheard() == 3
-    assert keep_once(services) == Kept(requeued=0, failed=0, rung=0)
+    assert keep_once(services) == Kept()
 
 
 def test_the_keeper_takes_jobs_back_from_silent_workers_and_fails_them_at_the_cap(
     settings: Settings, tenant: str
 ) -> None:
     with open_services(settings.model_copy(update={"lease_ttl_s": 0.001})) as services:
-        submitted = services.jobs.submit(job(tenant, attempts_max=2))
+        job = submitted(services, tenant, attempts_max=2)
         outcomes = []
         for _ in range(2):
-            claimed(services.jobs)
-            while not services.jobs.expired_leases():
+            claimed(services)
+            while not services.upkeep.expired_leases():
                 pass
             kept = keep_once(services)
             outcomes.append((kept.requeued, kept.failed))
-        ended = services.jobs.get(tenant, submitted.id)
+        ended = services.jobs.get(tenant, job.id)
     assert outcomes == [(1, 0), (0, 1)]
     assert ended.state is JobState.FAILED
     assert ended.error is not None
@@ -67,11 +69,11 @@ def test_the_keeper_takes_jobs_back_from_silent_workers_and_fails_them_at_the_ca
 def test_one_bad_record_does_not_stop_the_keeper(settings: Settings, tenant: str) -> None:
     with open_services(settings.model_copy(update={"lease_ttl_s": 0.001})) as services:
         for _ in range(2):
-            services.jobs.submit(job(tenant))
-        bad, good = claimed(services.jobs), claimed(services.jobs)
-        while len(services.jobs.expired_leases()) < 2:
+            submitted(services, tenant)
+        bad, good = claimed(services), claimed(services)
+        while len(services.upkeep.expired_leases()) < 2:
             pass
-        services.jobs._redis.hdel(f"{settings.redis_prefix}job:{tenant}:{bad.id}", "lease_until_ms")
+        services._redis.hdel(f"{settings.redis_prefix}job:{tenant}:{bad.id}", "lease_until_ms")
         assert keep_once(services).requeued == 1
         assert services.jobs.get(tenant, good.id).state is JobState.QUEUED
 
@@ -81,10 +83,50 @@ def test_the_keeper_says_that_it_is_there_and_leaves_when_told(services: Service
     keeper = threading.Thread(target=keep, args=(services, stop))
     keeper.start()
     try:
-        services.jobs.submit(job(tenant))
+        submitted(services, tenant)
         while not (services.presence.alive("keeper") and services.queue.unheard()):
             pass
     finally:
         stop.set()
         keeper.join()
     assert services.presence.alive("keeper") == []
+
+
+def test_jobs_do_not_wait_for_a_keeper_that_waits_for_the_storage(settings: Settings, tenant: str) -> None:
+    """The storage takes the keeper's connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        away = {"s3_endpoint": f"http://127.0.0.1:{silent.getsockname()[1]}", "lease_ttl_s": 0.3}
+        with open_services(settings.model_copy(update=away)) as services:
+            job = submitted(services, tenant, start_deadline_s=1)
+            stop = threading.Event()
+            keeper = threading.Thread(target=keep, args=(services, stop))
+            keeper.start()
+            try:
+                while services.jobs.get(tenant, job.id).state is not JobState.EXPIRED:
+                    pass
+            finally:
+                stop.set()
+                silent.close()
+                keeper.join()
+
+
+def test_a_keeper_makes_the_bucket_that_is_missing(settings: Settings) -> None:
+    own = {"s3_bucket": f"b{uuid.uuid4().hex[:8]}"}
+    with open_services(settings.model_copy(update=own)) as services:
+        stop = threading.Event()
+        keeper = threading.Thread(target=keep, args=(services, stop))
+        keeper.start()
+        try:
+            while not there(services):
+                pass
+        finally:
+            stop.set()
+            keeper.join()
+
+
+def there(services: Services) -> bool:
+    try:
+        services.blobs.ping()
+    except BucketMissing:
+        return False
+    return True

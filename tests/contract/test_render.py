@@ -161,7 +161,7 @@ def test_a_long_painting_keeps_its_lease(hasty: Services, tenant: str) -> None:
         deadline = time.monotonic() + 1.0
         while time.monotonic() < deadline:
             yield Step(96, 1, 2, LOSS, lambda: images["/content"].pixels)
-            assert hasty.jobs.expired_leases() == []
+            assert hasty.upkeep.expired_leases() == []
         return (yield from copyist(spec, images))
 
     job = submitted(hasty, tenant)
@@ -196,7 +196,7 @@ def test_a_worker_whose_job_was_given_away_stops_and_leaves_no_trace(hasty: Serv
     def robbed(_: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
         nonlocal steps
         lost = Failure("worker_lost", "", "", retryable=False, attempt=1)
-        hasty.jobs.give_back(hasty.jobs.get(tenant, job.id), lost)
+        hasty.claims.give_back(hasty.jobs.get(tenant, job.id), lost)
         while True:
             steps += 1
             yield Step(96, 1, 2, LOSS, lambda: images["/content"].pixels)
@@ -213,7 +213,7 @@ def test_a_worker_that_loses_the_race_at_the_end_deletes_what_it_wrote(services:
     def overtaken(spec: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
         painting = yield from copyist(spec, images)
         broken = Failure("device_failed", "", "", retryable=True, attempt=1)
-        services.jobs.give_back(services.jobs.get(tenant, job.id), broken)
+        services.claims.give_back(services.jobs.get(tenant, job.id), broken)
         return painting
 
     rendered(services, overtaken)
@@ -225,7 +225,7 @@ def test_a_worker_cut_off_from_the_store_takes_its_job_for_lost_before_the_lease
     settings: Settings, services: Services, tenant: str
 ) -> None:
     submitted(services, tenant)
-    job = services.jobs.claim("w")
+    job = services.claims.claim("w")
     assert job is not None
     away = Settings(**{**settings.model_dump(), "redis_url": "redis://127.0.0.1:1/0"})
     with open_services(away) as cut_off:

@@ -35,14 +35,14 @@ def name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def network(options: PaintOptions, device: torch.device) -> tuple[Vgg, str]:
+def network(options: PaintOptions, device: torch.device, *, frugal: bool = False) -> tuple[Vgg, str]:
     """Give the network that the options name, and SHA-256 of the file with its weights; read once per process.
 
     Raises:
         WeightsMissing: they are not on this machine.
     """
     loaded, sha256 = _loaded(options.network, device)
-    return replace(loaded, pooling=options.pooling, padding=options.padding), sha256
+    return replace(loaded, pooling=options.pooling, padding=options.padding, frugal=frugal), sha256
 
 
 @cache

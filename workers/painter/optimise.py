@@ -8,14 +8,17 @@ by `torch.where`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-HISTORY = 20
+HISTORY, FRUGAL_HISTORY = 20, 4
 """Steps that L-BFGS remembers, each with the change of slope along it. 100 are no better; 10 need 2 % more of them."""
+
+KEPT = 4
+"""The newest steps that a checkpoint holds: what came before says little about the curvature here."""
 
 FIRST_STEP, LONGEST_STEP = 0.01, 0.05
 """Root mean square of a step, in units of the image's 0..1. The first is taken before anything is known of the
@@ -24,8 +27,14 @@ curvature; without the limit, half of the first steps overshoot where the pictur
 MIN_COSINE = 1e-6
 """Between a step and the change of slope along it: below, float32 can't tell its sign."""
 
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""What torch.optim.Adam knows of a parameter."""
+
 ADAM_RATE, ADAM_BETAS, ADAM_EPSILON = 0.02, (0.9, 0.99), 1e-16
 """The rate is in units of the image's 0..1; the epsilon is far below the slope at a single pixel of any image."""
+
+Memory = Mapping[str, Tensor]
+"""What an optimiser has learnt, as a checkpoint holds it."""
 
 Evaluate = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Measures an image `(1, 3, H, W)`: its terms `(k,)`, the total first, and the total's gradient `(1, 3, H, W)`."""
@@ -39,14 +48,18 @@ class Point:
         image: `(1, 3, H, W)` float32 in 0..1.
         terms: `(k,)`, the objective there, the total first.
         slope: gradient of the total over that of the start, `(1, 3, H, W)` float32.
+        memory: gives what the optimiser has learnt so far; to be called before the next point is asked for.
     """
 
     image: Tensor
     terms: Tensor
     slope: Tensor
+    memory: Callable[[], Memory]
 
 
-def lbfgs(evaluate: Evaluate, start: Tensor, iterations: int) -> Generator[Point]:
+def lbfgs(
+    evaluate: Evaluate, start: Tensor, iterations: int, memory: Memory | None = None, *, history: int = HISTORY
+) -> Generator[Point]:
     """Minimise over the images in 0..1 by limited-memory BFGS (Nocedal & Wright, "Numerical Optimization", ch. 7.2).
 
     Departures from the textbook:
@@ -61,18 +74,27 @@ def lbfgs(evaluate: Evaluate, start: Tensor, iterations: int) -> Generator[Point
 
     torch.optim.LBFGS isn't used: it forgets each step with sᵀy ≤ 1e-10, a limit that means over many pixels stay
     under; it reads several numbers off the device in every step; and it keeps a step that made things worse.
+
+    With the `memory` of a point it goes on from there; only the curvature is known a little less well.
     """
     terms, slope = evaluate(start)
-    scale = _reciprocal(terms[0])
-    here = Point(start, terms, slope * scale)
-    curvature, length = Curvature(here.slope), torch.ones_like(scale)
+    scale = memory["scale"] if memory else _reciprocal(terms[0])
+    length = memory["length"] if memory else torch.ones_like(scale)
+    curvature = Curvature(slope * scale, history)
+    if memory:
+        curvature.recall(memory)
+
+    def learnt() -> Memory:
+        return {"scale": scale, "length": length, **curvature.memory()}
+
+    here = Point(start, terms, slope * scale, learnt)
     yield here
     for _ in range(iterations):
         move = curvature.solve(here.slope)
         image = here.image - torch.minimum(length, LONGEST_STEP / _rms(move)) * move
         image = image.clamp_(0, 1)
         terms, slope = evaluate(image)
-        there = Point(image, terms, slope * scale)
+        there = Point(image, terms, slope * scale, learnt)
         curvature.learn(there.image - here.image, there.slope - here.slope)
         better = (there.terms[0] <= here.terms[0]) & there.slope.norm().isfinite()
         length = torch.where(better, (length * 2**0.5).clamp_max(1), length / 2)
@@ -89,9 +111,9 @@ class Curvature:
     (Olah, Mordvintsev & Schubert, "Feature Visualization", 2017), is worse than plain pixels.
     """
 
-    def __init__(self, slope: Tensor) -> None:
+    def __init__(self, slope: Tensor, history: int) -> None:
         """Scale the spectrum by the first slope, so that the first step has the length `FIRST_STEP`."""
-        self._pairs: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=HISTORY)
+        self._pairs: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=history)
         self._softness = softness(slope)
         self._gain = FIRST_STEP * _reciprocal(_rms(filtered(slope, self._softness)))
 
@@ -103,6 +125,22 @@ class Curvature:
         nothing = torch.zeros_like(step)
         pair = (torch.where(usable, step, nothing), torch.where(usable, change, nothing))
         self._pairs.append((*pair, torch.where(usable, 1 / along, 0.0)))
+
+    def memory(self) -> Memory:
+        """Give the gain and the newest pairs, `(KEPT, 2, 3, H, W)` float16, each over its largest magnitude."""
+        newest = list(self._pairs)[-KEPT:]
+        if not newest:
+            return {"gain": self._gain}
+        pairs = torch.stack([torch.cat((step, change)) for step, change, _ in newest])
+        largest = pairs.abs().amax(dim=(2, 3, 4), keepdim=True)
+        return {"gain": self._gain, "pairs": (pairs * _reciprocal(largest)).half(), "largest": largest}
+
+    def recall(self, memory: Memory) -> None:
+        """Take up what `memory` gave."""
+        self._pairs.clear()
+        for pair in memory["pairs"].float() * memory["largest"] if "pairs" in memory else ():
+            self.learn(pair[:1], pair[1:])
+        self._gain = memory["gain"]
 
     def solve(self, slope: Tensor) -> Tensor:
         """Return H⁻¹ · slope, the way uphill: the two-loop recursion (Nocedal & Wright, algorithm 7.4)."""
@@ -130,19 +168,30 @@ def filtered(image: Tensor, gains: Tensor) -> Tensor:
     return shaped
 
 
-def adam(evaluate: Evaluate, start: Tensor, iterations: int) -> Generator[Point]:
-    """Minimise by Adam (Kingma & Ba, 2015) over the pixels, clamped to 0..1 after each step. The total may rise."""
+def adam(
+    evaluate: Evaluate, start: Tensor, iterations: int, memory: Memory | None = None
+) -> Generator[Point]:
+    """Minimise by Adam (Kingma & Ba, 2015) over the pixels, clamped to 0..1 after each step. The total may rise.
+
+    With the `memory` of a point it goes on from there, as if it had never stopped.
+    """
     pixels = torch.nn.Parameter(start.clone())
     optimizer = torch.optim.Adam([pixels], lr=ADAM_RATE, betas=ADAM_BETAS, eps=ADAM_EPSILON)
     terms, slope = evaluate(pixels.detach())
-    scale = _reciprocal(terms[0])
-    yield Point(pixels.detach(), terms, slope * scale)
+    scale = memory["scale"] if memory else _reciprocal(terms[0])
+    if memory:
+        optimizer.state[pixels] = {name: memory[name].clone() for name in _MOMENTS if name in memory}
+
+    def learnt() -> Memory:
+        return {"scale": scale, **optimizer.state[pixels]}
+
+    yield Point(pixels.detach(), terms, slope * scale, learnt)
     for _ in range(iterations):
         pixels.grad = slope * scale
         optimizer.step()
         pixels.detach().clamp_(0, 1)
         terms, slope = evaluate(pixels.detach())
-        yield Point(pixels.detach(), terms, slope * scale)
+        yield Point(pixels.detach(), terms, slope * scale, learnt)
 
 
 def _chosen(first: Tensor, one: Point, other: Point) -> Point:
@@ -150,6 +199,7 @@ def _chosen(first: Tensor, one: Point, other: Point) -> Point:
         torch.where(first, one.image, other.image),
         torch.where(first, one.terms, other.terms),
         torch.where(first, one.slope, other.slope),
+        one.memory,
     )
 
 

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
-from service.errors import Diverged
+from service.errors import Diverged, StaleCheckpoint
 from service.painting import BeforeAfter, Painting, Picture, Step
 from workers.painter import device, optimise
 from workers.painter.grams import gram_matrices, gram_pictures
 from workers.painter.images import enlarged, to_image, to_pixels
 from workers.painter.ladder import contact, rungs
+from workers.painter.resume import Tally, on, taken_down, taken_up
 from workers.painter.subject import sit, start
 from workers.painter.targets import aim, gradient
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from torch import Tensor
 
-    from service.painting import Images, Losses, Pixels
+    from service.painting import Checkpoint, Images, Losses, Pixels
     from service.spec import RenderSpec
     from workers.painter.optimise import Point
+    from workers.painter.resume import Place
     from workers.painter.subject import Subject
     from workers.painter.targets import Objective
     from workers.painter.vgg import Vgg
@@ -40,13 +41,16 @@ WINDOW = 10
 """Iterations that a tolerance looks back over."""
 
 
-def paint(spec: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
+def paint(
+    spec: RenderSpec, images: Images, *, resume: Checkpoint | None = None, frugal: bool = False
+) -> Generator[Step, None, Painting]:
     """Paint what a resolved spec says; implements `service.painting.Paint`.
 
     A transfer and a reconstruction have the photograph's aspect ratio, a texture that of its first style. From each
     size of the pyramid to the next the picture is enlarged and painted on. A ladder paints one picture a layer.
 
-    On the CPU the pictures are the same to the byte for the same spec, images, version and number of threads.
+    On the CPU the pictures are the same to the byte for the same spec, images, version and number of threads; and, of
+    a painting that is resumed, for the same checkpoint.
 
     Yields:
         The start as iteration 0, then one Step for each iteration; Gram matrices need none. Losses come with the start
@@ -56,6 +60,7 @@ def paint(spec: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
         The pictures, clamped to 0..1 and rounded to the output's bits, and the objective of exactly these pixels.
 
     Raises:
+        StaleCheckpoint: what there is to resume doesn't fit the spec.
         Diverged: the objective is no longer finite; the message names the iteration.
         OutOfMemory: the device's memory did not suffice.
         DeviceFailed: the device reported an error.
@@ -63,71 +68,96 @@ def paint(spec: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
     """
     with device.errors_translated():
         place = device.choose()
-        vgg, weights_sha256 = device.network(spec.options, place)
+        vgg, weights_sha256 = device.network(spec.options, place, frugal=frugal)
         if spec.kind == "gram":
             grams = gram_matrices(vgg, spec, images, place)
             pictures = gram_pictures(grams)
             return Painting(pictures, {}, grams, 0, device.name(place), weights_sha256)
         specs = rungs(spec)
-        tally = Tally(of=sum(len(_scales(rung)) * (rung.options.iterations or 0) for rung in specs.values()))
-        pictures, losses = {}, {}
+        tally, at = _begun(specs, resume)
         for name, rung in specs.items():
-            pictures[name], losses[name] = yield from _painted(vgg, rung, images, place, tally)
+            if name not in tally.pictures:
+                yield from _painted(vgg, name, rung, images, place, tally, at)
+                at = None
+        pictures = tally.pictures
         if spec.ladder:
             pictures = {"result": contact(spec, images, pictures)} | pictures
-        return Painting(pictures, losses, {}, tally.done, device.name(place), weights_sha256)
+        return Painting(pictures, tally.losses, {}, tally.done, device.name(place), weights_sha256)
 
 
-@dataclass(slots=True)
-class Tally:
-    """Iterations done and to be done, over all scales and rungs."""
-
-    of: int
-    done: int = 0
+def _begun(specs: Mapping[str, RenderSpec], resume: Checkpoint | None) -> tuple[Tally, Place | None]:
+    """Say what is done and what is to be done: nothing and everything, or what a checkpoint says."""
+    if resume is None:
+        return Tally(of=sum(len(_scales(rung)) * (rung.options.iterations or 0) for rung in specs.values())), None
+    tally, at = taken_up(resume)
+    if at.name not in specs or at.scale not in _scales(specs[at.name]) or set(tally.pictures) - set(specs):
+        raise StaleCheckpoint("The checkpoint is of another spec.")
+    return tally, at
 
 
 def _painted(
-    vgg: Vgg, spec: RenderSpec, images: Images, place: torch.device, tally: Tally
-) -> Generator[Step, None, tuple[Picture, BeforeAfter]]:
-    """Paint one picture, from the coarsest scale to the finest."""
-    coarsest, *finer = _scales(spec)
-    subject = sit(spec, images, coarsest, place)
-    objective = aim(vgg, subject)
-    begun = start(subject, images).to(place)
-    image = yield from _descent(objective, subject, begun, coarsest, tally)
-    for longest in finer:
-        subject = sit(spec, images, longest, place)
+    vgg: Vgg, name: str, spec: RenderSpec, images: Images, place: torch.device, tally: Tally, at: Place | None
+) -> Generator[Step, None, None]:
+    """Paint one picture, from the coarsest scale to the finest, and add it to the tally."""
+    scales = _scales(spec)
+    subject = sit(spec, images, scales[0], place)
+    image = begun = start(subject, images).to(place)
+    for longest in scales[scales.index(at.scale) if at else 0 :]:
+        if longest != scales[0]:
+            subject = sit(spec, images, longest, place)
         objective = aim(vgg, subject)
-        image = yield from _descent(objective, subject, enlarged(image, subject.size), longest, tally)
+        image = yield from _descent(objective, subject, name, enlarged(image, subject.size), longest, tally, at)
+        at = None
     with torch.no_grad():
         before = objective.read(objective.terms(enlarged(begun, subject.size)))
         pixels = to_pixels(subject.finished(image), spec.output.bits)
         after = objective.read(objective.terms(to_image(pixels, place)))
     matte = None if subject.matte is None else to_pixels(subject.matte, spec.output.bits)[..., 0]
-    return Picture(pixels, matte), BeforeAfter(before, after)
+    tally.pictures[name], tally.losses[name] = Picture(pixels, matte), BeforeAfter(before, after)
 
 
 def _descent(
-    objective: Objective, subject: Subject, begun: Tensor, longest: int, tally: Tally
+    objective: Objective, subject: Subject, name: str, begun: Tensor, longest: int, tally: Tally, at: Place | None
 ) -> Generator[Step, None, Tensor]:
     """Minimise at one scale, for as many iterations as there are or until the tolerance is met; return the image."""
-    options, due = objective.options, LOSSES_DUE[begun.device.type]
+    options, due, first = objective.options, LOSSES_DUE[begun.device.type], at.iteration if at else 0
     assert options.iterations is not None, "the spec is not resolved"
-    recent: deque[float] = deque(maxlen=WINDOW // due + 1)
-    points = OPTIMIZERS[options.optimizer](partial(gradient, objective), begun, options.iterations)
-    for iteration, point in enumerate(points):
-        tally.done += iteration > 0
+    recent: deque[float] = deque(at.recent if at else (), maxlen=WINDOW // due + 1)
+    for iteration, point in enumerate(_points(objective, begun, at), first):
+        tally.done += iteration > first
         losses = None
-        if iteration % due == 0 or iteration == options.iterations:
+        if iteration in {first, options.iterations} or iteration % due == 0:
             losses = _read(objective, point, tally.done)
-            recent.append(losses.total)
+            if iteration > first or not at:
+                recent.append(losses.total)
         ended = options.tolerance is not None and _fell_less(recent, options.tolerance)
         tally.of -= (options.iterations - iteration) * ended
         if iteration > 0 or tally.done == 0:
-            yield Step(longest, tally.done, tally.of, losses, partial(_look, subject, point.image))
+            take_down = partial(
+                taken_down, tally, point, name=name, scale=longest, iteration=iteration, recent=recent
+            )
+            look = partial(_look, subject, point.image)
+            yield Step(longest, tally.done, tally.of, losses, look, partial(_translated, take_down))
         if ended:
             break
     return point.image
+
+
+def _points(objective: Objective, begun: Tensor, at: Place | None) -> Generator[Point]:
+    """Let the optimiser begin, or go on from a place.
+
+    Raises:
+        StaleCheckpoint: the place is in a picture of another size.
+    """
+    options, descend = objective.options, OPTIMIZERS[objective.options.optimizer]
+    if objective.vgg.frugal and options.optimizer == "lbfgs":
+        descend = partial(optimise.lbfgs, history=optimise.FRUGAL_HISTORY)
+    evaluate, iterations = partial(gradient, objective), options.iterations or 0
+    if at is None:
+        return descend(evaluate, begun, iterations)
+    if at.image.shape != begun.shape:
+        raise StaleCheckpoint("The checkpoint is of a picture of another size.")
+    return descend(evaluate, at.image.to(begun.device), iterations - at.iteration, on(begun.device, at.memory))
 
 
 def _fell_less(recent: deque[float], tolerance: float) -> bool:
@@ -151,3 +181,8 @@ def _read(objective: Objective, point: Point, iteration: int) -> Losses:
 def _look(subject: Subject, image: Tensor) -> Pixels:
     with device.errors_translated(), torch.no_grad():
         return to_pixels(subject.finished(image))
+
+
+def _translated(take_down: Callable[[], Checkpoint]) -> Checkpoint:
+    with device.errors_translated(), torch.no_grad():
+        return take_down()

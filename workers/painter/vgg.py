@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch.nn import functional as F  # noqa: N812 - its name everywhere
+from torch.utils.checkpoint import checkpoint
 
 from service.networks import NETWORKS, Network
 
@@ -30,12 +33,14 @@ class Vgg:
         kernels: of each layer, weight `(C, C_in, 3, 3)` and bias `(C,)`, without gradients.
         pooling: `max` as it was trained, or `avg` (Gatys et al. 2016 find its pictures smoother).
         padding: what a convolution sees beyond the edge: `zeros` as it was trained, or `replicate`.
+        frugal: keep for the gradient only what goes into a block and what was asked for, and compute the rest again.
     """
 
     network: Network
     kernels: Mapping[str, tuple[Tensor, Tensor]]
     pooling: Literal["max", "avg"] = "max"
     padding: Literal["zeros", "replicate"] = "zeros"
+    frugal: bool = False
 
 
 def build(
@@ -74,18 +79,33 @@ def activations(vgg: Vgg, image: Tensor, layers: Collection[str]) -> dict[str, T
         By name, from shallow to deep, `(1, C, H // stride, W // stride)` after the ReLU, in the dtype of the kernels
         and channels-last in memory, which CPUs and GPUs alike convolve fastest.
     """
-    missing, found = set(layers), {}
-    x, stride = _normalised(vgg, image), 1
-    for layer in vgg.network.layers.values():
-        if not missing:
-            break
-        if layer.stride != stride:
-            x, stride = _pool(vgg, x), layer.stride
-        x = _convolve(vgg, x, layer.name).relu_()  # in place is safe: nothing else has seen the convolution's output
-        if layer.name in missing:
-            found[layer.name] = x
-            missing.remove(layer.name)
+    found: dict[str, Tensor] = {}
+    x = _normalised(vgg, image)
+    for block in _blocks(vgg, layers):
+        run = partial(checkpoint, _run, use_reentrant=False) if vgg.frugal and torch.is_grad_enabled() else _run
+        x, asked = run(vgg, block, x, layers)
+        found |= asked
     return found
+
+
+def _blocks(vgg: Vgg, layers: Collection[str]) -> list[list[Layer]]:
+    """Give the layers as far as the deepest of those asked for, in blocks between the pools."""
+    order = list(vgg.network.layers)
+    needed = order[: 1 + max((order.index(name) for name in layers), default=-1)]
+    by_stride = groupby((vgg.network.layers[name] for name in needed), key=lambda layer: layer.stride)
+    return [list(block) for _, block in by_stride]
+
+
+def _run(vgg: Vgg, block: list[Layer], x: Tensor, layers: Collection[str]) -> tuple[Tensor, dict[str, Tensor]]:
+    """Run one block: what comes out of it, and what was asked for of it."""
+    if block[0].stride > 1:
+        x = _pool(vgg, x)
+    found = {}
+    for layer in block:
+        x = _convolve(vgg, x, layer.name).relu_()  # in place is safe: nothing else has seen the convolution's output
+        if layer.name in layers:
+            found[layer.name] = x
+    return x, found
 
 
 def _normalised(vgg: Vgg, image: Tensor) -> Tensor:
