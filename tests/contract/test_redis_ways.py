@@ -42,7 +42,7 @@ def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[st
     root = tmp_path_factory.mktemp("ways")
     ours, theirs = certificates(root / "ours"), certificates(root / "theirs", names="DNS:redis.example")
     with ExitStack() as running:
-        server = running.enter_context(valkey(root / "server", "user brush on >bristle ~ways:* &ways:* +@all"))
+        server = running.enter_context(valkey(root / "server", "user brush on >bristle ~ways:* &* +@all"))
         front = running.enter_context(tls_front(server.port, ours))
         misnamed = running.enter_context(tls_front(server.port, theirs))
         guard = running.enter_context(sentinel(root / "sentinel", port=front, password="watch", replicas=0))
