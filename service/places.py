@@ -1,7 +1,7 @@
 """Where objects lie in the storage, and the names by which jobs and uploads hold them.
 
     <tenant>/inputs/<sha256>/<generation>.png            one picture, shared by all who hold `image/<sha256>`
-    <tenant>/jobs/<id>/attempts/<fence>/<file>           what one attempt wrote; published: held as `result/<id>/<fence>`
+    <tenant>/jobs/<id>/attempts/<fence>/<file>           of one attempt; published: held as `result/<id>/<fence>`
     <tenant>/jobs/<id>/attempts/<fence>/checkpoint.npz   where the next attempt may go on
 
 An object that was let go is never used again: who brings the same picture later puts it under a new generation, so

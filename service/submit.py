@@ -80,6 +80,7 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services, job_id: str | N
         fingerprint=fingerprint(spec),
         work=_work(stored, inputs) if spec.cache else None,
         on_disk=services.settings.durable_submit == "fsync",
+        replicas=services.settings.durable_replicas,
     )
     job = submitted.job
     log().info("job_accepted", tenant=tenant, job_id=job.id, kind=job.spec.kind, state=job.state, new=submitted.made)

@@ -16,7 +16,9 @@ from service.pictures import eight_bits
 from service.plan import scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from service.painting import Pixels, Step
     from service.spec import Timelapse
@@ -39,6 +41,9 @@ X264 = {
 
 WEBP_QUALITY = 80
 
+KEPT_QUALITY = 95
+"""Of the frames that wait in a checkpoint."""
+
 
 class Film:
     """Collects the frames of one painting while it is painted.
@@ -53,6 +58,7 @@ class Film:
         self._wish, self._longest = wish, min(wish.size, longest)
         self._moving = round((wish.seconds - STILL_S) * RATE)
         self._taken: list[tuple[int, Pixels]] = []
+        self._kept: dict[str, NDArray[np.uint8]] = {}
         self._of = 0
         self._shape: tuple[int, int] | None = None
 
@@ -65,8 +71,25 @@ class Film:
     def watch(self, step: Step) -> None:
         """Take the picture of a step, if a frame is to show it; only then is it asked for."""
         self._of = step.of
-        if step.iteration in self._due():
+        seen = self._taken[-1][0] if self._taken else -1
+        if step.iteration > seen and step.iteration in self._due():
             self._taken.append((step.iteration, self._reduced(step.picture())))
+
+    def frames(self) -> dict[str, NDArray[np.uint8]]:
+        """Give the frames taken so far, for a checkpoint: by iteration, each the bytes of a JPEG."""
+        for iteration, pixels in self._taken:
+            if str(iteration) not in self._kept:
+                file = BytesIO()
+                Image.fromarray(pixels).save(file, "JPEG", quality=KEPT_QUALITY, subsampling=0)
+                self._kept[str(iteration)] = np.frombuffer(file.getvalue(), np.uint8)
+        return dict(self._kept)
+
+    def restore(self, frames: Mapping[str, NDArray[np.uint8]]) -> None:
+        """Take the frames of a checkpoint up; what they show is what `frames` gave, but for JPEG's losses."""
+        self._kept = dict(frames)
+        self._taken = [
+            (int(iteration), np.asarray(Image.open(BytesIO(data.tobytes())))) for iteration, data in frames.items()
+        ]
 
     def encode(self, final: Pixels) -> bytes:
         """Add the finished picture, `(H, W, 3)`, standing still, and write the film, of that picture's aspect ratio.

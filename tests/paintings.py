@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from service.painting import Images, Losses, Painting, Picture, Step
+from service.painting import Checkpoint, Images, Losses, Painting, Picture, Step
 from tests.specs import resolved
 from workers.painter.paint import paint
 
@@ -35,3 +35,8 @@ def flat(losses: Losses) -> dict[str, float]:
     layers = {f"content {layer}": term for layer, term in losses.content_layers.items()}
     layers |= {f"style {layer}": term for layer, term in losses.style_layers.items()}
     return {"total": losses.total, "content": losses.content, "style": losses.style, "tv": losses.tv, **layers}
+
+
+def no_checkpoint() -> Checkpoint:
+    """For steps whose checkpoint nobody asks for."""
+    return Checkpoint({}, {})

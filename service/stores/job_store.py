@@ -64,7 +64,9 @@ class JobStore:
         self._redis.ping()
 
     @translated
-    def submit(self, job: Job, *, fingerprint: str, work: str | None = None, on_disk: bool = False) -> Submitted:
+    def submit(
+        self, job: Job, *, fingerprint: str, work: str | None = None, on_disk: bool = False, replicas: int = 0
+    ) -> Submitted:
         """Write a new job and make it ready, in one step; or find that it is there already.
 
         Args:
@@ -73,6 +75,7 @@ class JobStore:
             work: digest of all that decides on the pictures; if a finished job has the same, its result is taken
                 over. None: paint in any case.
             on_disk: return only when Redis has it on its disk (WAITAOF; the server needs `appendonly yes`).
+            replicas: and so many of its replicas on theirs.
 
         Raises:
             IdTaken: the tenant has used the id for another job.
@@ -93,15 +96,17 @@ class JobStore:
                 client=pipe,
             )
             if on_disk:
-                pipe.execute_command("WAITAOF", 1, 0, DISK_WAIT_MS)
+                pipe.execute_command("WAITAOF", 1, replicas, DISK_WAIT_MS)
             (what, answer), *synced = pipe.execute()
         if what == "other":
             raise IdTaken(job.id)
         if what == "missing":
             gone = next(image.pointer for image in job.inputs if image_hold(image.sha256) == answer)
             raise InvalidSpec(FieldProblem(f"{gone}/upload_id", "this upload has just expired"))
-        if synced and synced[0][0] == 0:
-            raise JobStoreUnavailable(f"the job was not on the disk within {DISK_WAIT_MS} ms")
+        if synced and not (synced[0][0] >= 1 and synced[0][1] >= replicas):
+            raise JobStoreUnavailable(
+                f"the job was not on the disk, and on that of {replicas} replicas, in {DISK_WAIT_MS} ms"
+            )
         return Submitted(job_of(job.tenant, job.id, pairs(answer)), made=what == "made")
 
     @translated

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from service.places import place_of
 from service.stores.claim_store import end_attempt
@@ -19,9 +19,9 @@ AT_ONCE = 100
 
 
 class Expiring(NamedTuple):
-    """A job or an upload whose time is over."""
+    """A job or an upload, by `kind`, whose time is over."""
 
-    kind: Literal["job", "upload"]
+    kind: str
     tenant: str
     id: str
 

@@ -71,7 +71,12 @@ class Gate:
 
     def _do(self, what: Callable[..., None], *args: Any) -> None:
         done = threading.Event()
-        self._loop.call_soon_threadsafe(lambda: (what(*args), done.set()))
+
+        def do() -> None:
+            what(*args)
+            done.set()
+
+        self._loop.call_soon_threadsafe(do)
         done.wait(10)
 
     def _set(self, mode: Mode) -> None:
@@ -126,7 +131,10 @@ class Gate:
                     break
                 sink.write(data)
                 await sink.drain()
-        sink.transport.abort() if self._mode == "cut" else sink.close()
+        if self._mode == "cut":
+            sink.transport.abort()
+        else:
+            sink.close()
 
     async def _look(self, data: bytes, back: asyncio.StreamWriter) -> bool:
         """Say whether what a client sends may pass."""

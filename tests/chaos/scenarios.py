@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import httpx
 
@@ -107,7 +108,7 @@ def told_to_stop(world: World) -> Row:
     """SIGTERM while painting: handed over with no attempt charged, and the worker leaves."""
     with fault(world) as since:
         jobs = world.submit(1, iterations=LONG)
-        worker, job = painting(world, beyond=LONG // 10)
+        worker, _ = painting(world, beyond=LONG // 10)
         world.strike(worker, lambda: worker.signal(signal.SIGTERM))
         assert worker.wait(30) == 0
         world.revive()
@@ -122,12 +123,16 @@ def poison(world: World) -> Row:
         [bad] = world.submit(1, iterations=LONG, attempts_max=3, priority="high")
         neighbours = world.submit(4, iterations=SHORT)
 
+        def taken_back(fence: int) -> bool:
+            now = world.job(bad)
+            return now.fence > fence or now.state.terminal
+
         def end_it() -> bool:
             for worker in world.workers:
                 job = world.painting(worker)
                 if job and job.id == bad.id and world.iteration(job) > 0:
                     world.strike(worker, worker.kill_child)
-                    world.until(lambda: world.job(bad).fence > job.fence or world.job(bad).state.terminal)
+                    world.until(partial(taken_back, job.fence))
             return world.job(bad).state.terminal
 
         world.until(end_it)
@@ -277,7 +282,7 @@ def _api_killed(world: World, name: str, *, piece: bytes) -> Row:
         with suppress(httpx.TransportError):
             post()
         assert not world.api.alive
-        known = [key for key in world.services._redis.scan_iter(f"{world.settings.redis_prefix}job:ada:*")]
+        known = list(world.services._redis.scan_iter(f"{world.settings.redis_prefix}job:ada:*"))
         world.revive()
 
         def again() -> str | None:
@@ -367,7 +372,7 @@ def _lose_messages(world: World, _: random.Random) -> None:
 
 
 def _double_messages(world: World, _: random.Random) -> None:
-    for _ in range(20):
+    for _ring in range(20):
         world.services.queue.try_ring()
 
 

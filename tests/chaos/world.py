@@ -8,6 +8,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +164,6 @@ def _events(log: Path) -> Iterator[dict[str, Any]]:
 
 
 def _epoch(timestamp: str) -> float:
-    from datetime import datetime  # noqa: PLC0415
-
     return datetime.fromisoformat(timestamp).timestamp()
 
 
@@ -198,7 +197,8 @@ def world(root: Path, *, workers: int = 2) -> Iterator[World]:
         keeper = impasto("keeper", direct, directory=root, log=folder.logs / "keeper.log")
         api = impasto("api", gated, directory=root, log=folder.logs / "api.log")
         programs = [redis, s3, keeper, api, *painters]
-        stack.callback(lambda: [litter.unlink(missing_ok=True) for litter in embedded.s3_litter(ports)])
+        for litter in embedded.s3_litter(ports):
+            stack.callback(litter.unlink, missing_ok=True)
         for program in programs:
             stack.callback(_end, program)
         for server in (redis, s3):

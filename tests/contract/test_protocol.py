@@ -130,8 +130,12 @@ class Protocol(RuleBasedStateMachine):
 
 
 def test_the_scripts_do_what_the_model_does(settings: Settings) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: Protocol(settings),
+    class OnThisRedis(Protocol):
+        def __init__(self) -> None:
+            super().__init__(settings)
+
+    run_state_machine_as_test(
+        OnThisRedis,
         settings=hypothesis.settings(
             max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         ),

@@ -16,7 +16,7 @@ import redis
 from service.errors import JobStoreUnavailable, QueueUnavailable, Unavailable
 from service.settings import Settings
 from service.wiring import open_services
-from tests.contract.test_job_store import claimed, job
+from tests.jobs import claimed, submitted
 from tests.tls import certificates, tls_front
 from tests.valkey import ENCODED, Valkey, replica, sentinel, valkey, wait_for_replica, wait_until
 
@@ -84,10 +84,10 @@ def settings_for(way: dict[str, Any]) -> Settings:
 def test_jobs_and_rings_go_every_way(ways: dict[str, dict[str, Any]], way: str) -> None:
     settings = settings_for(ways[way])
     with open_services(settings) as services:
-        submitted = services.jobs.submit(job("tenant"))
+        posted = submitted(services, "tenant")
         services.queue.ring()
         services.queue.ring()
-        assert claimed(services.jobs).id == submitted.id
+        assert claimed(services).id == posted.id
         assert services.queue.unheard() == 2
     with open_services(settings_for(ways["password"])) as plain:
         keys = set(plain._redis.keys(f"{settings.redis_prefix}*"))
@@ -139,14 +139,14 @@ def test_after_a_failover_the_same_services_work_with_the_new_master(tmp_path: P
     ):
         way = _ways(master, 0, 0, guard, 0, tmp_path, tmp_path)["sentinel"]
         with open_services(settings_for(way)) as services:
-            before = services.jobs.submit(job("tenant"))
-            assert claimed(services.jobs).id == before.id
+            before = submitted(services, "tenant")
+            assert claimed(services).id == before.id
             services.queue.ring()
             assert services.queue.unheard() == 1
             wait_for_replica(master)
             master.process.kill()
-            after = when_available(lambda: services.jobs.submit(job("tenant")))
-            assert claimed(services.jobs).id == after.id
+            after = when_available(lambda: submitted(services, "tenant"))
+            assert claimed(services).id == after.id
             assert services.jobs.get("tenant", before.id).id == before.id
             when_available(services.queue.ring)
             assert services.queue.unheard() == 2
@@ -172,16 +172,16 @@ def test_a_master_that_became_a_replica_is_left_for_the_one_that_its_name_leads_
         heir.client() as new,
         master.client() as old,
     ):
-        services.jobs.submit(job("tenant"))
+        submitted(services, "tenant")
         services.queue.ring()
         wait_for_replica(master)
         new.replicaof("no", "one")
         old.replicaof("127.0.0.1", heir.port)
         heir.socket.replace(master.socket)
-        services.jobs.submit(job("tenant"))
+        submitted(services, "tenant")
         assert not services.queue.try_ring()  # the broker's driver rings once; the next ring takes a new connection
         services.queue.ring()
-        assert services.jobs.ready_count() == 2
+        assert services.upkeep.ready_count() == 2
         assert services.queue.unheard() == 2
 
 

@@ -21,18 +21,19 @@ from service.submit import submit
 from service.upload import upload
 from service.wiring import Services, open_services
 from tests.images import photograph_bytes
+from tests.paintings import no_checkpoint
 from tests.relay import late_relay
-from workers.lease import STUCK, HeldLease, hold
+from workers.lease import STUCK, HeldLease, hold, never
 
 pytestmark = pytest.mark.servers
 
 LOSS = Losses(3.0, 1.0, 2.0, 0.0, {"relu4_2": 1.0}, {"relu1_1": 2.0})
 
 
-def copyist(_: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
+def copyist(_: RenderSpec, images: Images, **__: object) -> Generator[Step, None, Painting]:
     """Paints nothing: the content is the picture."""
     for iteration in range(3):
-        yield Step(96, iteration, 2, LOSS if iteration else None, lambda: images["/content"].pixels)
+        yield Step(96, iteration, 2, LOSS if iteration else None, lambda: images["/content"].pixels, no_checkpoint)
     picture = images["/content"]
     return Painting({"result": picture}, {"result": BeforeAfter(LOSS, LOSS)}, {}, 2, "cpu", "00")
 
@@ -40,11 +41,13 @@ def copyist(_: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
 def submitted(services: Services, tenant: str, **wish: Any) -> Job:
     image = {"upload_id": upload(photograph_bytes(), tenant=tenant, services=services).id}
     spec = parse_spec({"kind": "transfer", "content": image, "styles": [{"image": image}], **wish})
-    return submit(spec, tenant=tenant, services=services)
+    return submit(spec, tenant=tenant, services=services).job
 
 
 def rendered(services: Services, paint: Any = copyist, *, ttl_s: float = 15.0) -> Job | None:
-    return render_next(services=services, paint=paint, hold=partial(hold, jobs=services.jobs, ttl_s=ttl_s), worker="w")
+    held = partial(hold, claims=services.claims, ttl_s=ttl_s)
+    done = render_next(services=services, paint=paint, hold=held, worker="w")
+    return done.job if done else None
 
 
 def check_for_ever(lease: HeldLease) -> None:
@@ -92,7 +95,7 @@ def test_two_rings_for_one_job_paint_it_once(services: Services, tenant: str) ->
 def test_a_failure_that_no_attempt_can_mend_fails_the_job(
     services: Services, tenant: str, error: Exception, code: str
 ) -> None:
-    def failing(*_: object) -> Generator[Step, None, Painting]:
+    def failing(*_: object, **__: object) -> Generator[Step, None, Painting]:
         raise error
         yield
 
@@ -110,7 +113,7 @@ def test_a_failure_that_no_attempt_can_mend_fails_the_job(
 def test_a_failure_that_may_pass_is_tried_again_up_to_the_cap(
     services: Services, tenant: str, error: Exception, code: str
 ) -> None:
-    def failing(*_: object) -> Generator[Step, None, Painting]:
+    def failing(*_: object, **__: object) -> Generator[Step, None, Painting]:
         raise error
         yield
 
@@ -126,7 +129,7 @@ def test_a_failure_that_may_pass_is_tried_again_up_to_the_cap(
 
 
 def test_after_a_failed_attempt_the_next_one_may_succeed(services: Services, tenant: str) -> None:
-    def failing(*_: object) -> Generator[Step, None, Painting]:
+    def failing(*_: object, **__: object) -> Generator[Step, None, Painting]:
         raise DeviceFailed("once")
         yield
 
@@ -157,10 +160,10 @@ def test_an_input_that_was_tampered_with_is_not_painted(services: Services, tena
 
 
 def test_a_long_painting_keeps_its_lease(hasty: Services, tenant: str) -> None:
-    def slow(spec: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
+    def slow(spec: RenderSpec, images: Images, **_: object) -> Generator[Step, None, Painting]:
         deadline = time.monotonic() + 1.0
         while time.monotonic() < deadline:
-            yield Step(96, 1, 2, LOSS, lambda: images["/content"].pixels)
+            yield Step(96, 1, 2, LOSS, lambda: images["/content"].pixels, no_checkpoint)
             assert hasty.upkeep.expired_leases() == []
         return (yield from copyist(spec, images))
 
@@ -172,10 +175,10 @@ def test_a_long_painting_keeps_its_lease(hasty: Services, tenant: str) -> None:
 def test_progress_is_seen_while_it_is_painted(hasty: Services, tenant: str) -> None:
     job, seen = submitted(hasty, tenant), None
 
-    def watched(spec: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
+    def watched(spec: RenderSpec, images: Images, **_: object) -> Generator[Step, None, Painting]:
         nonlocal seen
         while not (seen and seen.get("iteration") == 1):
-            yield Step(96, 1, 2, LOSS, lambda: images["/content"].pixels)
+            yield Step(96, 1, 2, LOSS, lambda: images["/content"].pixels, no_checkpoint)
             seen = hasty.jobs.get(tenant, job.id).progress
         return (yield from copyist(spec, images))
 
@@ -193,13 +196,13 @@ def test_progress_is_seen_while_it_is_painted(hasty: Services, tenant: str) -> N
 def test_a_worker_whose_job_was_given_away_stops_and_leaves_no_trace(hasty: Services, tenant: str) -> None:
     job, steps = submitted(hasty, tenant), 0
 
-    def robbed(_: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
+    def robbed(_: RenderSpec, images: Images, **__: object) -> Generator[Step, None, Painting]:
         nonlocal steps
         lost = Failure("worker_lost", "", "", retryable=False, attempt=1)
         hasty.claims.give_back(hasty.jobs.get(tenant, job.id), lost)
         while True:
             steps += 1
-            yield Step(96, 1, 2, LOSS, lambda: images["/content"].pixels)
+            yield Step(96, 1, 2, LOSS, lambda: images["/content"].pixels, no_checkpoint)
 
     rendered(hasty, robbed, ttl_s=0.3)
     assert steps >= 1
@@ -210,7 +213,7 @@ def test_a_worker_whose_job_was_given_away_stops_and_leaves_no_trace(hasty: Serv
 def test_a_worker_that_loses_the_race_at_the_end_deletes_what_it_wrote(services: Services, tenant: str) -> None:
     job = submitted(services, tenant)
 
-    def overtaken(spec: RenderSpec, images: Images) -> Generator[Step, None, Painting]:
+    def overtaken(spec: RenderSpec, images: Images, **_: object) -> Generator[Step, None, Painting]:
         painting = yield from copyist(spec, images)
         broken = Failure("device_failed", "", "", retryable=True, attempt=1)
         services.claims.give_back(services.jobs.get(tenant, job.id), broken)
@@ -230,7 +233,7 @@ def test_a_worker_cut_off_from_the_store_takes_its_job_for_lost_before_the_lease
     away = Settings(**{**settings.model_dump(), "redis_url": "redis://127.0.0.1:1/0"})
     with open_services(away) as cut_off:
         asked = time.monotonic()
-        lease = HeldLease(job, cut_off.jobs, ttl_s=1.0, asked=asked)
+        lease = HeldLease(job, cut_off.claims, ttl_s=1.0, asked=asked, draining=never)
         lease.start()
         try:
             with pytest.raises(LeaseLost, match="could not be reached"):
@@ -262,10 +265,10 @@ def test_a_child_that_does_not_stop_is_ended() -> None:
 import time
 from service.settings import Settings
 from service.wiring import open_services
-from tests.contract.test_job_store import job
-from workers.lease import HeldLease
-jobs = open_services(Settings(redis_url="redis://127.0.0.1:1/0")).jobs
-HeldLease(job("t"), jobs, ttl_s=0.5, asked=time.monotonic()).start()
+from tests.jobs import job
+from workers.lease import HeldLease, never
+claims = open_services(Settings(redis_url="redis://127.0.0.1:1/0")).claims
+HeldLease(job("t"), claims, ttl_s=0.5, asked=time.monotonic(), draining=never).start()
 time.sleep(60)
 """
     assert subprocess.run([sys.executable, "-c", program], timeout=50, check=False).returncode == STUCK

@@ -38,9 +38,9 @@ def over(services: Services, kind: str, tenant: str, name: str) -> None:
     services._redis.zadd(f"{prefix}expiring", {f"{kind}:{tenant}:{name}": 1})
 
 
-def painted(services: Services, tenant: str, **wish: object) -> str:
+def painted(services: Services, tenant: str, *, work: str | None = None) -> str:
     """Run a job to its end, with a result in the storage; return its id."""
-    submitted(services, tenant, **wish)
+    submitted(services, tenant, work=work)
     mine = claimed(services)
     put(services, f"{mine.attempt_prefix}result.png")
     assert services.claims.commit(mine, [RESULT], {"device": "cpu"})

@@ -10,13 +10,17 @@ from service.errors import ImpastoError
 
 
 def tree(cls: type[ImpastoError] = ImpastoError) -> list[type[ImpastoError]]:
-    own = [sub for sub in cls.__subclasses__() if sub.__module__ == errors.__name__]
+    own = [sub for sub in cls.__subclasses__() if sub.__module__.startswith(errors.__name__)]
     return [cls, *(each for sub in own for each in tree(sub))]
 
 
-def test_the_docstring_draws_every_class_in_its_place() -> None:
-    drawn = re.findall(r"^ +[│├└─ ]*(\w+)", (errors.__doc__ or "").partition("`code`")[0], re.MULTILINE)
-    assert drawn == [cls.__name__ for cls in tree()]
+def test_the_docstring_draws_every_class_below_its_parent() -> None:
+    drawing = (errors.__doc__ or "").partition("`code`")[0]
+    drawn, above = {}, {}
+    for line in re.finditer(r"^( +[│├└─ ]*)(\w+)", drawing, re.MULTILINE):
+        above[depth := len(line[1])] = line[2]
+        drawn[line[2]] = above.get(depth - 4)
+    assert drawn == {cls.__name__: None if cls is ImpastoError else cls.__mro__[1].__name__ for cls in tree()}
 
 
 def test_every_code_belongs_to_one_class() -> None:

@@ -131,7 +131,7 @@ def test_curvature_is_the_matrix_that_bfgs_builds() -> None:
     def tensor(vector: NDArray[np.float64]) -> Tensor:
         return torch.from_numpy(vector).view(shape)
 
-    curvature = Curvature(tensor(slope))
+    curvature = Curvature(tensor(slope), HISTORY)
     for step in steps:
         curvature.learn(tensor(step), tensor(hessian @ step))
 
@@ -150,7 +150,7 @@ def test_curvature_is_the_matrix_that_bfgs_builds() -> None:
 @pytest.mark.parametrize("change", [0.0, -1.0, torch.nan, torch.inf])
 def test_a_pair_without_positive_curvature_teaches_nothing(change: float) -> None:
     slope, step = drawn(0), drawn(1)
-    taught, other = Curvature(slope), Curvature(slope)
+    taught, other = Curvature(slope, HISTORY), Curvature(slope, HISTORY)
     for curvature in (taught, other):
         curvature.learn(step, 3 * step)
     taught.learn(drawn(2), change * drawn(2))
@@ -158,7 +158,7 @@ def test_a_pair_without_positive_curvature_teaches_nothing(change: float) -> Non
 
 
 def test_only_the_last_pairs_are_remembered() -> None:
-    forgetful, fresh = Curvature(drawn(0)), Curvature(drawn(0))
+    forgetful, fresh = Curvature(drawn(0), HISTORY), Curvature(drawn(0), HISTORY)
     forgetful.learn(drawn(1), 50 * drawn(1))
     for curvature in (forgetful, fresh):
         for seed in range(2, 2 + HISTORY):

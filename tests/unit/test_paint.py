@@ -202,7 +202,7 @@ def test_an_objective_or_a_slope_beyond_the_finite_numbers_is_said_to_diverge(to
     terms = objective().terms(image)
     terms[0] = total
     with pytest.raises(Diverged, match="iteration 3"):
-        _read(objective(), Point(image, terms, torch.full_like(image, slope)), 3)
+        _read(objective(), Point(image, terms, torch.full_like(image, slope), dict), 3)
 
 
 @pytest.mark.weights

@@ -18,6 +18,7 @@ from service.painting import Pixels, Step
 from service.spec import Timelapse
 from service.timelapse import RATE, Film
 from tests.images import gradient
+from tests.paintings import no_checkpoint
 
 FORMATS = ("mp4", "webp")
 
@@ -30,7 +31,9 @@ def filmed(iterations: int = 50, *, width: int = 96, height: int = 64, longest: 
     """Film a picture that grows lighter by even steps from iteration to iteration, 20 to 220."""
     film = Film(Timelapse(seconds=wish.pop("seconds", 2), **wish), longest=longest)
     for n in range(iterations + 1):
-        film.watch(Step(96, n, iterations, None, partial(flat, 20 + 200 * n / iterations, width, height)))
+        film.watch(
+            Step(96, n, iterations, None, partial(flat, 20 + 200 * n / iterations, width, height), no_checkpoint)
+        )
     data = film.encode(flat(220, width, height))
     assert film.shape == frames(data)[0][0].shape[1::-1]
     return data
@@ -86,14 +89,14 @@ def test_odd_sides_become_even_where_the_codec_needs_it(name: str, size: tuple[i
 def test_the_steps_of_a_pyramid_are_shown_at_one_size(name: str) -> None:
     film = Film(Timelapse(format=name, seconds=2), longest=96)
     for n in range(11):
-        film.watch(Step(48, n, 10, None, partial(flat, 50, *((96, 64) if n > 5 else (48, 32)))))
+        film.watch(Step(48, n, 10, None, partial(flat, 50, *((96, 64) if n > 5 else (48, 32))), no_checkpoint))
     assert {pixels.shape for pixels, _ in frames(film.encode(flat(50)))} == {(64, 96, 3)}
 
 
 @pytest.mark.parametrize(("name", "size"), [("mp4", (512, 340)), ("webp", (512, 341))])
 def test_a_film_has_the_results_aspect_ratio_though_a_pyramid_rounds_it(name: str, size: tuple[int, int]) -> None:
     film = Film(Timelapse(format=name, seconds=2), longest=512)
-    film.watch(Step(64, 0, 2, None, partial(flat, 50, 64, 43)))
+    film.watch(Step(64, 0, 2, None, partial(flat, 50, 64, 43), no_checkpoint))
     data = film.encode(flat(50, 512, 341))
     assert {pixels.shape[1::-1] for pixels, _ in frames(data)} == {size}
     assert film.shape == size
@@ -108,7 +111,7 @@ def test_a_film_of_a_ribbon_has_the_two_rows_that_the_codec_needs() -> None:
 def test_a_painting_that_ends_early_fills_its_time(name: str) -> None:
     film = Film(Timelapse(format=name, seconds=2), longest=96)
     for n in range(101):
-        film.watch(Step(96, n, 100 if n == 100 else 500, None, partial(flat, 20 + 2 * n)))
+        film.watch(Step(96, n, 100 if n == 100 else 500, None, partial(flat, 20 + 2 * n), no_checkpoint))
     shown = frames(film.encode(flat(220)))
     assert sum(duration for _, duration in shown) == pytest.approx(2, abs=0.05)
     assert sum(duration for pixels, duration in shown if pixels.mean() > 214) == pytest.approx(1, abs=0.1)
@@ -123,7 +126,7 @@ def test_a_picture_is_asked_for_only_when_a_frame_shows_it() -> None:
         return flat(50)
 
     for n in range(1001):
-        film.watch(Step(96, n, 1000, None, look))
+        film.watch(Step(96, n, 1000, None, look, no_checkpoint))
     assert asked <= RATE
 
 
@@ -135,8 +138,8 @@ def test_the_same_painting_makes_the_same_bytes(name: str) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_one_iteration_and_16_bits_are_enough(name: str) -> None:
     film = Film(Timelapse(format=name, seconds=2), longest=96)
-    film.watch(Step(96, 0, 1, None, lambda: flat(20)))
-    film.watch(Step(96, 1, 1, None, lambda: flat(220)))
+    film.watch(Step(96, 0, 1, None, lambda: flat(20), no_checkpoint))
+    film.watch(Step(96, 1, 1, None, lambda: flat(220), no_checkpoint))
     assert frames(film.encode(flat(220).astype(np.uint16) * 257))[-1][0].mean() == pytest.approx(220, abs=4)
 
 
@@ -144,7 +147,7 @@ def test_colours_survive_the_film() -> None:
     """An MP4's are tagged and converted as BT.709; as BT.601 they would be off by up to 20."""
     green = np.broadcast_to(np.array([30, 160, 60], np.uint8), (64, 96, 3))
     film = Film(Timelapse(seconds=2), longest=96)
-    film.watch(Step(96, 0, 1, None, lambda: green))
+    film.watch(Step(96, 0, 1, None, lambda: green, no_checkpoint))
     data = film.encode(green)
     with av.open(BytesIO(data), "r") as container:
         assert int(container.streams.video[0].codec_context.colorspace) == 1  # BT.709, of ITU-T H.273
@@ -175,7 +178,7 @@ def test_an_iteration_is_held_until_the_next_is_due(name: str) -> None:
 def test_the_first_frame_is_the_start_and_the_last_the_finished_picture(name: str) -> None:
     start, final = gradient(96, 64), np.ascontiguousarray(gradient(96, 64)[::-1])
     film = Film(Timelapse(format=name, seconds=2), longest=96)
-    film.watch(Step(96, 0, 1, None, lambda: start))
+    film.watch(Step(96, 0, 1, None, lambda: start, no_checkpoint))
     shown = frames(film.encode(final))
     for (pixels, _), expected in ((shown[0], start), (shown[-1], final)):
         error = np.square(pixels.astype(float) - expected).mean()

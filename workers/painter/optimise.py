@@ -168,9 +168,7 @@ def filtered(image: Tensor, gains: Tensor) -> Tensor:
     return shaped
 
 
-def adam(
-    evaluate: Evaluate, start: Tensor, iterations: int, memory: Memory | None = None
-) -> Generator[Point]:
+def adam(evaluate: Evaluate, start: Tensor, iterations: int, memory: Memory | None = None) -> Generator[Point]:
     """Minimise by Adam (Kingma & Ba, 2015) over the pixels, clamped to 0..1 after each step. The total may rise.
 
     With the `memory` of a point it goes on from there, as if it had never stopped.

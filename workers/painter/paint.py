@@ -77,7 +77,9 @@ def paint(
         tally, at = _begun(specs, resume)
         for name, rung in specs.items():
             if name not in tally.pictures:
-                yield from _painted(vgg, name, rung, images, place, tally, at)
+                tally.name = name
+                finished = yield from _painted(vgg, rung, images, tally, at)
+                tally.pictures[name], tally.losses[name] = finished
                 at = None
         pictures = tally.pictures
         if spec.ladder:
@@ -96,31 +98,32 @@ def _begun(specs: Mapping[str, RenderSpec], resume: Checkpoint | None) -> tuple[
 
 
 def _painted(
-    vgg: Vgg, name: str, spec: RenderSpec, images: Images, place: torch.device, tally: Tally, at: Place | None
-) -> Generator[Step, None, None]:
-    """Paint one picture, from the coarsest scale to the finest, and add it to the tally."""
-    scales = _scales(spec)
+    vgg: Vgg, spec: RenderSpec, images: Images, tally: Tally, at: Place | None
+) -> Generator[Step, None, tuple[Picture, BeforeAfter]]:
+    """Paint one picture, from the coarsest scale to the finest, or from where it stands."""
+    scales, place = _scales(spec), device.choose()
     subject = sit(spec, images, scales[0], place)
     image = begun = start(subject, images).to(place)
     for longest in scales[scales.index(at.scale) if at else 0 :]:
         if longest != scales[0]:
             subject = sit(spec, images, longest, place)
         objective = aim(vgg, subject)
-        image = yield from _descent(objective, subject, name, enlarged(image, subject.size), longest, tally, at)
+        image = yield from _descent(objective, subject, enlarged(image, subject.size), tally, at)
         at = None
     with torch.no_grad():
         before = objective.read(objective.terms(enlarged(begun, subject.size)))
         pixels = to_pixels(subject.finished(image), spec.output.bits)
         after = objective.read(objective.terms(to_image(pixels, place)))
     matte = None if subject.matte is None else to_pixels(subject.matte, spec.output.bits)[..., 0]
-    tally.pictures[name], tally.losses[name] = Picture(pixels, matte), BeforeAfter(before, after)
+    return Picture(pixels, matte), BeforeAfter(before, after)
 
 
 def _descent(
-    objective: Objective, subject: Subject, name: str, begun: Tensor, longest: int, tally: Tally, at: Place | None
+    objective: Objective, subject: Subject, begun: Tensor, tally: Tally, at: Place | None
 ) -> Generator[Step, None, Tensor]:
     """Minimise at one scale, for as many iterations as there are or until the tolerance is met; return the image."""
     options, due, first = objective.options, LOSSES_DUE[begun.device.type], at.iteration if at else 0
+    longest = max(subject.size)
     assert options.iterations is not None, "the spec is not resolved"
     recent: deque[float] = deque(at.recent if at else (), maxlen=WINDOW // due + 1)
     for iteration, point in enumerate(_points(objective, begun, at), first):
@@ -133,9 +136,7 @@ def _descent(
         ended = options.tolerance is not None and _fell_less(recent, options.tolerance)
         tally.of -= (options.iterations - iteration) * ended
         if iteration > 0 or tally.done == 0:
-            take_down = partial(
-                taken_down, tally, point, name=name, scale=longest, iteration=iteration, recent=recent
-            )
+            take_down = partial(taken_down, tally, point, scale=longest, iteration=iteration, recent=recent)
             look = partial(_look, subject, point.image)
             yield Step(longest, tally.done, tally.of, losses, look, partial(_translated, take_down))
         if ended:

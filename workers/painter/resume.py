@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from service.errors import StaleCheckpoint
@@ -14,6 +13,7 @@ from service.painting import BeforeAfter, Checkpoint, Losses, Picture
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from workers.painter.optimise import Memory, Point
@@ -24,6 +24,7 @@ class Tally:
     """What is done and what is to be done, over all scales and rungs.
 
     Attributes:
+        name: of the picture that is being painted.
         of: iterations in all.
         done: iterations so far.
         pictures: that are finished, by name.
@@ -32,6 +33,7 @@ class Tally:
 
     of: int
     done: int = 0
+    name: str = ""
     pictures: dict[str, Picture] = field(default_factory=dict)
     losses: dict[str, BeforeAfter] = field(default_factory=dict)
 
@@ -57,7 +59,7 @@ class Place:
     memory: Memory
 
 
-def taken_down(tally: Tally, point: Point, *, name: str, scale: int, iteration: int, recent: Iterable[float]) -> Checkpoint:
+def taken_down(tally: Tally, point: Point, *, scale: int, iteration: int, recent: Iterable[float]) -> Checkpoint:
     """Take off the device where a painting stands."""
     arrays = {f"memory.{key}": _array(value) for key, value in point.memory().items()}
     arrays["image"] = _array(point.image)
@@ -66,7 +68,7 @@ def taken_down(tally: Tally, point: Point, *, name: str, scale: int, iteration: 
         if picture.matte is not None:
             arrays[f"matte.{finished}"] = picture.matte
     position = {
-        "name": name,
+        "name": tally.name,
         "scale": scale,
         "iteration": iteration,
         "recent": list(recent),
@@ -85,11 +87,18 @@ def taken_up(checkpoint: Checkpoint) -> tuple[Tally, Place]:
     """
     arrays, at = checkpoint.arrays, checkpoint.position
     try:
-        losses = {name: BeforeAfter(*(Losses(**both[side]) for side in ("before", "after"))) for name, both in at["losses"].items()}
+        losses = {
+            name: BeforeAfter(*(Losses(**both[side]) for side in ("before", "after")))
+            for name, both in at["losses"].items()
+        }
         pictures = {name: Picture(arrays[f"pixels.{name}"], arrays.get(f"matte.{name}")) for name in losses}
-        memory = {key.removeprefix("memory."): torch.from_numpy(array) for key, array in arrays.items() if key.startswith("memory.")}
+        memory = {
+            key.removeprefix("memory."): torch.from_numpy(array)
+            for key, array in arrays.items()
+            if key.startswith("memory.")
+        }
         place = Place(at["name"], at["scale"], at["iteration"], at["recent"], torch.from_numpy(arrays["image"]), memory)
-        return Tally(at["of"], at["done"], pictures, losses), place
+        return Tally(at["of"], at["done"], at["name"], pictures, losses), place
     except (KeyError, TypeError) as error:
         raise StaleCheckpoint(f"The checkpoint lacks {error}.") from error
 
@@ -99,6 +108,6 @@ def on(device: torch.device, memory: Memory) -> Mapping[str, Tensor]:
     return {name: value.to(device) for name, value in memory.items()}
 
 
-def _array(tensor: Tensor) -> np.ndarray[Any, Any]:
+def _array(tensor: Tensor) -> NDArray[Any]:
     """Copy a tensor off the device: the optimiser goes on with the original while this one is stored."""
     return tensor.detach().cpu().numpy().copy()

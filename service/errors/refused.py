@@ -1,0 +1,118 @@
+"""What a caller asked for and can't have as asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.errors.root import ImpastoError
+
+
+class Refused(ImpastoError):
+    """Raised when the caller asked for something that can't be done as asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """What is wrong with one field: its JSON pointer (RFC 6901) into the request body, and a sentence."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidSpec(Refused):
+    """Raised when fields of a request are wrong; `problems` names each."""
+
+    code = "invalid_spec"
+    title = "The request has invalid fields"
+
+    def __init__(self, *problems: FieldProblem) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{p.pointer or '/'}: {p.detail}" for p in problems))
+
+
+class InvalidImage(Refused):
+    """Raised when bytes are no picture that this service takes."""
+
+    code = "invalid_image"
+    title = "The image can't be used"
+
+
+class TooLarge(Refused):
+    """Raised when a request brings more bytes than it may."""
+
+    code = "too_large"
+    title = "The request is too large"
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        super().__init__(f"The body is larger than the {limit_bytes} bytes that are accepted here.")
+
+
+class Unauthorized(Refused):
+    """Raised when a call brings no key, or one that nobody knows."""
+
+    code = "unauthorized"
+    title = "A valid key is needed"
+
+
+class Forbidden(Refused):
+    """Raised when a key lacks the scope that a call needs."""
+
+    code = "forbidden"
+    title = "This key may not do that"
+
+    def __init__(self, *, scope: str) -> None:
+        self.scope = scope
+        super().__init__(f"This call needs a key with the scope {scope!r}.")
+
+
+class NotFound(Refused):
+    """Raised when a tenant has no such thing."""
+
+    code = "not_found"
+    title = "Not found"
+
+    def __init__(self, what: str, name: str) -> None:
+        self.what, self.name = what, name
+        super().__init__(f"There is no {what} {name!r}.")
+
+
+class Gone(Refused):
+    """Raised when a job is asked for whose retention is over."""
+
+    code = "gone"
+    title = "The job is no longer kept"
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"Job {job_id} and its result were deleted when their retention was over.")
+
+
+class IdTaken(Refused):
+    """Raised when a client gives a new job an id that another of its jobs has."""
+
+    code = "id_taken"
+    title = "The id belongs to another job"
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"Job {job_id} was posted before, with another spec.")
+
+
+class KeyReused(Refused):
+    """Raised when an idempotency key comes with another request than before."""
+
+    code = "idempotency_key_reused"
+    title = "The idempotency key was used for another request"
+
+
+class NoResult(Refused):
+    """Raised when one of a job's outputs is asked for and there is none; `final` says that there will be none."""
+
+    code = "no_result"
+    title = "The job has no result"
+
+    def __init__(self, *, job_id: str, name: str, status: str, final: bool) -> None:
+        self.job_id, self.name, self.status, self.final = job_id, name, status, final
+        hint = "it will have none" if final else "ask again when it has succeeded"
+        super().__init__(f"Job {job_id} is {status} and has no {name}: {hint}.")
