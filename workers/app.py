@@ -17,7 +17,6 @@ from service.log import configure_logging, log
 from service.stores.presence import BEAT_S
 from service.stores.queue import celery_app
 from service.wiring import open_services
-from workers.condition import Condition
 from workers.lease import STUCK
 from workers.tasks import open_once, register
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from service.settings import Settings
+    from workers.condition import Condition
 
 LAST_RESORT_S = 120
 """Beyond the longest run: then the parent kills a child that not even its own heartbeat could end."""
@@ -53,13 +53,12 @@ def make_celery(settings: Settings, condition: Condition) -> Celery:
     return app
 
 
-def run_worker(settings: Settings) -> int:
+def run_worker(settings: Settings, condition: Condition) -> int:
     """Work until SIGTERM, which hands the running job over to another worker.
 
     Returns:
         The exit code: not 0 when the device failed again and again.
     """
-    condition = Condition()
     app = make_celery(settings, condition)
     worker = app.Worker(
         hostname=f"impasto@{socket.gethostname()}-{os.getpid()}",

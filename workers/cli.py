@@ -42,11 +42,12 @@ def commands(app: typer.Typer) -> None:
 def worker() -> None:
     """Paint jobs: one process that holds a device. SIGTERM hands the running job over to another."""
     from workers.app import run_worker  # noqa: PLC0415 - Celery is not needed to render a picture
+    from workers.condition import Condition  # noqa: PLC0415
 
     require("vgg16")
     settings = read_settings()
     configure_logging(settings)
-    raise typer.Exit(run_worker(settings))
+    raise typer.Exit(run_worker(settings, Condition()))
 
 
 @with_wish

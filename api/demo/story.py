@@ -55,7 +55,7 @@ def tell(data: Path, *, preset: str, options: dict[str, Any], palette: str, seed
     say.print("[bold cyan]2[/]  Starting Redis, S3, the API, a worker and the keeper on this machine")
     with _stack(data) as stack, Client(stack.url, stack.key) as client:
         say.print(f"[bold cyan]3[/]  Posting the job to {stack.url}")
-        wish = {"preset": preset, "options": options, "labels": {"made-by": "demo"}}
+        wish = {"preset": preset, "options": options, "labels": {"made-by": "demo"}, "cache": False}
         points: list[LossPoint] = []
         job = client.submit({"/content": _png(content), "/styles/0/image": _png(style)}, wish)
         job = watch(client, job, seen=lambda job: _note(points, job))

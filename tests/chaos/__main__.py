@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 from rich.table import Table
 
@@ -19,6 +21,7 @@ LOST_MAX_S = 10.0
 
 def main(names: list[str]) -> int:
     """Run the scenarios on one stack; return how many rows break what is promised."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     rows, began = [], time.monotonic()
     with tempfile.TemporaryDirectory(prefix="impasto-chaos-") as root, world(Path(root)) as stack:
         for scenario in SCENARIOS:
