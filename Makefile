@@ -7,7 +7,7 @@ DATA ?= .impasto
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench gallery up down lock openapi clean
+.PHONY: help setup demo test chaos check fmt bench gallery up down lock openapi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo: setup ## start a stack, post a real job, show its progress, leave the pict
 
 test: setup ## run the tests
 	@$(BIN)/python -m pytest
+
+chaos: setup ## kill, cut and restart everything while it paints, and print what that cost (ten minutes)
+	@$(BIN)/python -m tests.chaos
 
 check: setup ## lint, formatting, types, import contracts; changes nothing
 	@$(BIN)/ruff format --check .

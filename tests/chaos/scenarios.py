@@ -12,13 +12,14 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 import httpx
+import pytest
 
 from service.errors import Unavailable
 from service.job import Job, JobState
 from service.stores.queue import DOORBELL
 from tests.chaos.parts import Program
 from tests.chaos.verdict import Row, judge
-from tests.chaos.world import LEASE_TTL_S, World, posting
+from tests.chaos.world import World, posting
 
 LONG, SHORT = 500, 4
 """Iterations at 64 pixels: longer than two checkpoints are apart, and as short as it gets."""
@@ -28,7 +29,8 @@ LONG, SHORT = 500, 4
 def fault(world: World) -> Iterator[float]:
     """Begin a row: nothing has been killed yet; end it with everything running again."""
     world.kills.clear()
-    world.faults = 0
+    world.outages.clear()
+    world.killed = 0
     yield time.time()
     world.redis_gate.open()
     world.s3_gate.open()
@@ -166,8 +168,8 @@ def network_cut_shortly(world: World) -> Row:
     with fault(world) as since:
         jobs = world.submit(2, iterations=LONG)
         worker, _ = painting(world, beyond=20)
-        world.strike(worker, world.redis_gate.stall)
-        time.sleep(LEASE_TTL_S / 4)
+        world.strike(worker, world.redis_gate.stall, kills=False)
+        time.sleep(world.lease_ttl_s / 4)
         world.redis_gate.open()
         done = world.all_done(jobs)
         assert [job.fence for job in done] == [1, 1]
@@ -179,14 +181,16 @@ def network_cut(world: World) -> Row:
     with fault(world) as since:
         jobs = world.submit(2, iterations=LONG)
         worker, _ = saved(world)
-        world.strike(worker, world.redis_gate.stall)
-        world.until(lambda: all(world.job(job).state is JobState.QUEUED for job in jobs), within_s=3 * LEASE_TTL_S)
+        world.strike(worker, world.redis_gate.stall, kills=False)
+        world.until(
+            lambda: all(world.job(job).state is JobState.QUEUED for job in jobs), within_s=3 * world.lease_ttl_s
+        )
         world.until(lambda: sum(e["event"] == "lease_lost" for e in world.events(since)) >= 2)
         cut_s = time.time() - since
         world.redis_gate.open()
         world.all_done(jobs)
     row = judge(world, "network cut for longer than a lease", jobs, since=since)
-    assert cut_s > LEASE_TTL_S
+    assert cut_s > world.lease_ttl_s
     return row
 
 
@@ -198,9 +202,8 @@ def storage_away(world: World) -> Row:
     with fault(world) as since:
         jobs = world.submit(6, iterations=40)
         painting(world)
-        world.faults += 1
         world.s3_gate.cut()
-        time.sleep(20)
+        time.sleep(world.storage_away_s)
         world.s3_gate.open()
         done = world.all_done(jobs)
         assert {job.attempt for job in done} == {1}
@@ -210,7 +213,6 @@ def storage_away(world: World) -> Row:
 def storage_refuses(world: World) -> Row:
     """S3 refuses one PUT in five."""
     with fault(world) as since:
-        world.faults += 1
         world.s3_gate.refuse(0.2)
         jobs = world.submit(12, iterations=SHORT)
         done = world.all_done(jobs)
@@ -229,7 +231,7 @@ def messages_lost(world: World) -> Row:
         def lose() -> None:
             while not stop.wait(0.001):
                 with suppress(Exception):
-                    world.faults += int(world.services._redis.delete(f"{world.settings.redis_prefix}{DOORBELL}"))
+                    world.services._redis.delete(f"{world.settings.redis_prefix}{DOORBELL}")
 
         loser = threading.Thread(target=lose)
         loser.start()
@@ -253,7 +255,6 @@ def messages_doubled(world: World) -> Row:
         for _ in range(5 * len(jobs)):
             world.services.queue.ring()
         world.until(lambda: world.services.queue.unheard() == 0)
-        world.faults += 10 * len(jobs)
     return judge(world, "every message five times", jobs, since=since)
 
 
@@ -277,11 +278,11 @@ def _api_killed(world: World, name: str, *, piece: bytes) -> Row:
         def post() -> httpx.Response:
             return httpx.post(f"{world.url}/v1/jobs", json=spec, headers=headers, timeout=30)
 
-        world.faults += 1
+        world.killed += 1
         world.redis_gate.trap(piece, world.api.kill)
         with suppress(httpx.TransportError):
-            post()
-        assert not world.api.alive
+            pytest.fail(f"the API lives, and answered {post().text}")
+        world.api.wait()
         known = list(world.services._redis.scan_iter(f"{world.settings.redis_prefix}job:ada:*"))
         world.revive()
 
@@ -340,35 +341,34 @@ def _stop_worker(world: World, dice: random.Random) -> None:
 
 
 def _restart_redis(world: World, dice: random.Random) -> None:
-    world.faults += 1
-    world.redis.kill()
-    time.sleep(dice.uniform(0, 1))
-    world.redis.start()
-    world.until(lambda: world.services.jobs.ping() is None)
+    world.killed += 1
+    with world.outage():
+        world.redis.kill()
+        time.sleep(dice.uniform(0, 1))
+        world.redis.start()
+        world.until(lambda: world.services.jobs.ping() is None)
 
 
 def _cut_network(world: World, dice: random.Random) -> None:
-    world.faults += 1
-    world.redis_gate.stall()
-    time.sleep(dice.choice([1.0, 2.0, LEASE_TTL_S + 3]))
-    world.redis_gate.open()
+    with world.outage():
+        world.redis_gate.stall()
+        time.sleep(dice.choice([1.0, 2.0, world.lease_ttl_s + 3]))
+        world.redis_gate.open()
 
 
 def _cut_storage(world: World, dice: random.Random) -> None:
-    world.faults += 1
     world.s3_gate.cut()
     time.sleep(dice.uniform(1, 4))
     world.s3_gate.open()
 
 
 def _refuse_puts(world: World, dice: random.Random) -> None:
-    world.faults += 1
     world.s3_gate.refuse(dice.choice([0.0, 0.2]))
 
 
 def _lose_messages(world: World, _: random.Random) -> None:
     with suppress(Unavailable):
-        world.faults += int(world.services._redis.delete(f"{world.settings.redis_prefix}{DOORBELL}"))
+        world.services._redis.delete(f"{world.settings.redis_prefix}{DOORBELL}")
 
 
 def _double_messages(world: World, _: random.Random) -> None:

@@ -64,9 +64,9 @@ def judge(world: World, fault: str, jobs: Sequence[Job], *, since: float, failur
     return Row(
         fault=fault,
         jobs=len(done),
-        killed=world.faults,
+        killed=world.killed,
         resumed=sum(event["event"] == "job_resumed" for event in events),
-        recovery_s=max((_recovery_s(kill, events) for kill in world.kills), default=None),
+        recovery_s=max((_recovery_s(world, kill, events) for kill in world.kills), default=None),
         lost_s=max((_lost_s(kill, events) for kill in world.kills), default=None),
         duplicates=sum(count - 1 for count in commits.values()),
         losses=losses,
@@ -98,14 +98,18 @@ def _disorder(world: World) -> Iterator[str]:
             yield f"object {key}"
 
 
-def _recovery_s(kill: Kill, events: Sequence[dict[str, Any]]) -> float:
-    """Seconds from the fault until somebody painted the job again; 0 if the attempt went on."""
+def _recovery_s(world: World, kill: Kill, events: Sequence[dict[str, Any]]) -> float:
+    """Seconds from the fault until somebody painted the job again, less outages of Redis; 0 if the attempt went on."""
     again = (
-        event["at"] - kill.at
+        event["at"] - kill.at - _out_of_reach_s(world, kill.at, event["at"])
         for event in events
         if event["event"] == "job_started" and event["job_id"] == kill.job_id and event["fence"] > kill.fence
     )
     return max(0.0, next(again, 0.0))
+
+
+def _out_of_reach_s(world: World, begin: float, end: float) -> float:
+    return sum(max(0.0, min(end, until) - max(begin, since)) for since, until in world.outages)
 
 
 def _lost_s(kill: Kill, events: Sequence[dict[str, Any]]) -> float:

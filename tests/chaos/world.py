@@ -31,7 +31,6 @@ from tests.chaos.parts import Program, impasto
 from tests.images import photograph_bytes
 from tests.servers import wait_until_ready
 
-LEASE_TTL_S = 8.0
 TENANTS = ("ada", "ben", "cleo")
 
 
@@ -59,8 +58,10 @@ class World:
     s3_gate: Gate
     url: str
     key: str
+    storage_away_s: float = 60.0
     kills: list[Kill] = field(default_factory=list)
-    faults: int = 0
+    killed: int = 0
+    outages: list[tuple[float, float]] = field(default_factory=list)
     _pictures: dict[str, str] = field(default_factory=dict)
 
     def submit(self, count: int, *, iterations: int, tenant: str | None = None, **wish: Any) -> list[Job]:
@@ -109,13 +110,24 @@ class World:
     def iteration(self, job: Job) -> int:
         return int((self.job(job).progress or {}).get("iteration", 0))
 
-    def strike(self, worker: Program, blow: Callable[[], None]) -> None:
+    @property
+    def lease_ttl_s(self) -> float:
+        return self.settings.lease_ttl_s
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """Note a time in which workers can't reach Redis, so that nobody can take a job up."""
+        began = time.time()
+        yield
+        self.outages.append((began, time.time()))
+
+    def strike(self, worker: Program, blow: Callable[[], None], *, kills: bool = True) -> None:
         """Let a fault take a worker, or its child, from its job, and note which that was."""
         with suppress(Unavailable):
             job = self.painting(worker)
             if job is not None:
                 self.kills.append(Kill(time.time(), job.id, job.fence))
-        self.faults += 1
+        self.killed += kills
         blow()
 
     def revive(self) -> None:
@@ -168,7 +180,7 @@ def _epoch(timestamp: str) -> float:
 
 
 @contextmanager
-def world(root: Path, *, workers: int = 2) -> Iterator[World]:
+def world(root: Path, *, lease_ttl_s: float, workers: int = 2) -> Iterator[World]:
     """Start everything, and end everything, whatever happened to it meanwhile."""
     folder = open_folder(root)
     secrets = read_secrets(folder)
@@ -184,7 +196,7 @@ def world(root: Path, *, workers: int = 2) -> Iterator[World]:
         redis_gate = stack.enter_context(Gate("127.0.0.1", ports["redis"]))
         s3_gate = stack.enter_context(Gate("127.0.0.1", ports["s3"], seed=1))
         direct = embedded.stack_settings(secrets, ports, api_port=ports["api"]).model_copy(
-            update={"lease_ttl_s": LEASE_TTL_S, "storage_patience_s": 90.0, "torch_threads": 1}
+            update={"lease_ttl_s": lease_ttl_s, "storage_patience_s": 90.0, "torch_threads": 1}
         )
         url = urllib.parse.urlsplit(direct.redis_url.get_secret_value())
         address = url._replace(netloc=f":{url.password}@127.0.0.1:{redis_gate.port}").geturl()

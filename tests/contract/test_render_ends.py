@@ -148,8 +148,11 @@ def test_checkpoints_are_stored_beside_the_painting_and_recorded_by_the_heartbea
             until(lambda: services.jobs.get(tenant, job.id).checkpoint is not None)
             raise KeyError("a bug")
 
-        slow = at_step(4, broken)
-        rendered(services, Counting(lambda n: (time.sleep(0.1), slow(n))), ttl_s=0.6)
+        def slowly(n: int) -> None:
+            time.sleep(0.1)
+            at_step(4, broken)(n)
+
+        rendered(services, Counting(slowly), ttl_s=0.6)
         again = services.jobs.get(tenant, job.id)
         assert again.state is JobState.QUEUED
         assert again.checkpoint == f"{tenant}/jobs/{job.id}/attempts/1/checkpoint.npz"
@@ -202,8 +205,12 @@ def test_a_canceled_job_stops_at_its_next_step_and_is_canceled_when_the_painter_
 ) -> None:
     with open_services(settings.model_copy(update={"lease_ttl_s": 0.6})) as services:
         job = submitted(services, tenant)
-        paint = Counting(at_step(2, lambda: services.jobs.cancel(tenant, job.id)))
-        slow = Counting(lambda n: (paint.each(n), time.sleep(0.1)))
+
+        def slowly(n: int) -> None:
+            time.sleep(0.1)
+            at_step(2, lambda: services.jobs.cancel(tenant, job.id))(n)
+
+        slow = Counting(slowly)
         ended = rendered(services, slow, ttl_s=0.6)
         assert slow.ended == 1
         assert ended is not None
