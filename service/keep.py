@@ -53,8 +53,13 @@ def keep(services: Services, stop: Event) -> None:
         services.presence.beat("keeper", name)
         keep_once(services)
 
+    bucket_is_there = False
+
     def tidy() -> None:
-        services.blobs.ensure_bucket()
+        nonlocal bucket_is_there
+        if not bucket_is_there:
+            services.blobs.ensure_bucket()
+            bucket_is_there = True
         purge(services)
         sweep(services, name=name)
 

@@ -12,21 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
-_EXTENSIONS = """
-[req]
-distinguished_name = nobody
-[nobody]
-[ca]
-basicConstraints = critical, CA:TRUE
-keyUsage = critical, keyCertSign
-subjectKeyIdentifier = hash
-[server]
-basicConstraints = critical, CA:FALSE
-keyUsage = critical, digitalSignature
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
-subjectAltName = {names}
-"""
+import trustme
 
 
 @dataclass(frozen=True)
@@ -38,20 +24,17 @@ class Certificates:
     key: Path
 
 
-def certificates(folder: Path, *, names: str = "DNS:localhost, IP:127.0.0.1") -> Certificates:
-    """Make an authority and a certificate for the names, with the `openssl` command."""
+def certificates(folder: Path, *names: str) -> Certificates:
+    """Make an authority and a certificate for the names, by default those of loopback."""
     folder.mkdir()
-    (folder / "extensions").write_text(_EXTENSIONS.format(names=names))
-    _certificate(folder, "ca")
-    _certificate(folder, "server", "-CA", "ca.pem", "-CAkey", "ca.key")
-    return Certificates(ca=folder / "ca.pem", server=folder / "server.pem", key=folder / "server.key")
-
-
-def _certificate(folder: Path, name: str, *by: str) -> None:
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key")
-    says = ("-subj", f"/CN={name}", "-days", "2", "-config", "extensions", "-extensions", name)
-    command = ["openssl", "req", "-x509", *curve, *says, *by, "-out", f"{name}.pem"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    authority = trustme.CA()
+    own = authority.issue_cert(*(names or ("localhost", "127.0.0.1")))
+    made = Certificates(ca=folder / "ca.pem", server=folder / "server.pem", key=folder / "server.key")
+    authority.cert_pem.write_to_path(made.ca)
+    own.private_key_pem.write_to_path(made.key)
+    for pem in own.cert_chain_pems:
+        pem.write_to_path(made.server, append=True)
+    return made
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -64,6 +65,20 @@ def test_the_keeper_takes_jobs_back_from_silent_workers_and_fails_them_at_the_ca
     assert ended.state is JobState.FAILED
     assert ended.error is not None
     assert (ended.error.code, ended.error.attempt, ended.attempt) == ("worker_lost", 2, 2)
+
+
+def test_many_keepers_at_once_charge_each_lost_attempt_once(settings: Settings, tenant: str) -> None:
+    with open_services(settings.model_copy(update={"lease_ttl_s": 0.001})) as services:
+        jobs = [submitted(services, tenant) for _ in range(20)]
+        for _ in jobs:
+            claimed(services)
+        while len(services.upkeep.expired_leases()) < len(jobs):
+            pass
+        with ThreadPoolExecutor(8) as keepers:
+            kept = list(keepers.map(lambda _: keep_once(services), range(8)))
+        assert sum(one.requeued for one in kept) == len(jobs)
+        ended = [services.jobs.get(tenant, job.id) for job in jobs]
+        assert {(job.state, job.attempt) for job in ended} == {(JobState.QUEUED, 1)}
 
 
 def test_one_bad_record_does_not_stop_the_keeper(settings: Settings, tenant: str) -> None:

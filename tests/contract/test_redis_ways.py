@@ -40,7 +40,7 @@ WRONG_WAYS = (
 def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Any]]]:
     """The settings of each way, to one server; its second user may touch no key without the prefix."""
     root = tmp_path_factory.mktemp("ways")
-    ours, theirs = certificates(root / "ours"), certificates(root / "theirs", names="DNS:redis.example")
+    ours, theirs = certificates(root / "ours"), certificates(root / "theirs", "redis.example")
     with ExitStack() as running:
         server = running.enter_context(valkey(root / "server", "user brush on >bristle ~ways:* &* +@all"))
         front = running.enter_context(tls_front(server.port, ours))

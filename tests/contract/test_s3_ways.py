@@ -43,7 +43,7 @@ class OwnS3:
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnS3]:
     root = tmp_path_factory.mktemp("s3")
-    trusted, misnamed = certificates(root / "ours"), certificates(root / "theirs", names="DNS:s3.example")
+    trusted, misnamed = certificates(root / "ours"), certificates(root / "theirs", "s3.example")
     folder = open_folder(root)
     secrets, ports = read_secrets(folder), choose_ports(parts.SERVERS, folder.ports)
     part = parts.s3(folder, secrets, ports)
