@@ -91,7 +91,9 @@ def _look(check: Check, found: list[Finding]) -> None:
     except Exception as error:  # noqa: BLE001 - one check that fails must not hide the others
         # Only the error's type: a driver's message may hold an address with its password.
         fact = f"This could not be looked at ({type(error).__name__})."
-        found.append(wrong(check.name, fact, "Look at it by hand; this is a fault of the doctor's."))
+        found.append(
+            wrong(check.name, fact, "Look at it by hand. If its settings are right, this is a fault of the doctor's.")
+        )
 
 
 def _late(check: Check) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -69,13 +70,16 @@ def _settings(data: Path) -> Settings:
 
 
 def drawn(findings: Sequence[Finding]) -> RenderableType:
-    """Draw findings as they come, each with its advice below its fact, and sum them up."""
+    """Draw findings, which come by verdict, each with its advice below its fact, and sum them up."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")
-    for finding in findings:
-        table.add_row(Text(finding.verdict, style=STYLES[finding.verdict]), escape(finding.name), _said(finding))
+    for verdict, group in groupby(findings, key=lambda finding: finding.verdict):
+        if verdict is Verdict.OK and table.row_count:
+            table.add_row()  # what is well stands apart
+        for finding in group:
+            table.add_row(Text(verdict, style=STYLES[verdict]), escape(finding.name), _said(finding))
     return Group(table, "", _sum(findings))
 
 
@@ -90,4 +94,4 @@ def _sum(findings: Sequence[Finding]) -> Text:
     bad = count[Verdict.WRONG]
     head = f"{many(bad, 'thing')} wrong" if bad else "Nothing is wrong"
     style = STYLES[Verdict.WRONG if bad else Verdict.OK]
-    return Text.assemble((head, style), f"; {many(count[Verdict.WARNING], 'warning')}, {count[Verdict.OK]} fine.")
+    return Text.assemble((head, style), f", {many(count[Verdict.WARNING], 'warning')}, {count[Verdict.OK]} fine.")

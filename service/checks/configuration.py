@@ -29,15 +29,15 @@ def _leases(settings: Settings) -> Iterator[Finding]:
     ttl_s, interval_s = settings.lease_ttl_s, settings.keeper_interval_s
     if ttl_s < LEASE_TTL_LEAST_S:
         fact = f"IMPASTO_LEASE_TTL_S is {ttl_s:g}: workers lose their jobs whenever anything pauses for a moment."
-        yield wrong("settings.lease_ttl_s", fact, f"Set it to {LEASE_TTL_LEAST_S:g} or more; 15 is the default.")
-    if interval_s > ttl_s / 2:
+        yield wrong("settings.lease", fact, f"Set it to {LEASE_TTL_LEAST_S:g} or more; 15 is the default.")
+    elif interval_s > ttl_s / 2:
         fact = f"IMPASTO_KEEPER_INTERVAL_S is {interval_s:g}, more than half of IMPASTO_LEASE_TTL_S ({ttl_s:g})."
         advice = "Set it to 1: a job whose worker died waits for the keeper beyond its lease."
-        yield warning("settings.keeper_interval_s", fact, advice)
+        yield warning("settings.keeper", fact, advice)
 
 
 def _links(settings: Settings) -> Iterator[Finding]:
-    ttl_s, name = settings.presign_ttl_s, "settings.presign_ttl_s"
+    ttl_s, name = settings.presign_ttl_s, "settings.presign"
     if ttl_s > PRESIGN_TTL_MOST_S:
         fact = f"IMPASTO_PRESIGN_TTL_S is {ttl_s}: S3 refuses URLs that are signed for longer than seven days."
         yield wrong(name, fact, f"Set it to {PRESIGN_TTL_MOST_S} or less; 900 is the default.")

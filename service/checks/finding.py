@@ -70,5 +70,5 @@ def place(url: str, *, otherwise: str) -> str:
 
 
 def many(count: int, noun: str) -> str:
-    """Count in words: `1 job`, `2 jobs`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """Count in words: `no jobs`, `1 job`, `2 jobs`."""
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"

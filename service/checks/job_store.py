@@ -35,6 +35,7 @@ UNREACHABLE = {
         "{at} hangs up.",
         "If it speaks TLS, IMPASTO_REDIS_URL must begin with rediss://; if not, its log says why (too many clients?).",
     ),
+    Trouble.STRANGER: ("What listens at {at} is not Redis.", "Correct IMPASTO_REDIS_URL."),
     Trouble.TLS: (
         "{at} does not speak TLS with us.",
         "Let IMPASTO_REDIS_URL begin with redis:// if the server has no TLS; if it has, see which versions it takes.",
@@ -90,9 +91,9 @@ def look_at_job_store(settings: Settings) -> Iterator[Finding]:
 
 def unreachable(error: JobStoreUnavailable, *, at: str) -> Finding:
     """Say why Redis is out of reach."""
-    fact, advice = UNREACHABLE.get(trouble_of(error), (f"{{at}} can't be used ({error}).", "Its own log may say why."))
+    fact, advice = UNREACHABLE.get(trouble_of(error), ("{at} can't be used ({why}).", "Its own log may say why."))
     rest = "So broker, keeper, workers, queue and leases were not looked at."
-    return wrong("redis", f"{fact.format(at=at)} {rest}", advice)
+    return wrong("redis", f"{fact.format(at=at, why=error)} {rest}", advice)
 
 
 def judge(facts: ServerFacts, settings: Settings) -> Iterator[Finding]:
@@ -140,7 +141,7 @@ def _eviction(facts: ServerFacts) -> Finding:
         return warning(name, fact, mend)
     if facts.evicted:
         advice = "The policy is right by now. Look for jobs that are not found; it counts from 0 after a restart."
-        return warning(name, f"{gone[0].upper()}{gone[1:]}: jobs may have been among them.", advice)
+        return warning(name, f"{gone}: jobs may have been among them.", advice)
     return ok(name, "Nothing is ever evicted.")
 
 

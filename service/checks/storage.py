@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from service.checks.finding import Finding, ok, place, wrong
 from service.checks.job_store import clock
 from service.errors import BlobStoreUnavailable, ImpastoError, NotFound
+from service.stores.blob_store import BlobStore
 from service.stores.troubles import Trouble, time_told, trouble_of
-from service.wiring import open_services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from service.settings import Settings
-    from service.stores.blob_store import BlobStore
 
 PROBES = "doctor/"
 LEFT_AFTER_S = 600
@@ -61,18 +61,20 @@ REFUSALS = {
 
 
 def look_at_storage(settings: Settings) -> Iterator[Finding]:
-    """Look at S3; what it says about the bucket and the clock comes after whether it answers."""
+    """Look at S3; the first finding, `s3`, says whether it answers and lets us in."""
     at = place(settings.s3_endpoint, otherwise="IMPASTO_S3_ENDPOINT") if settings.s3_endpoint else "AWS"
-    with open_services(settings) as services:
-        refused = _refusal(services.blobs)
+    with closing(BlobStore(settings)) as blobs:  # without Redis's part of the services, which may be what is wrong
+        refused = _refusal(blobs)
         if refused is not None and (known := OUT_OF_REACH.get(trouble_of(refused))):
             yield wrong("s3", known[0].format(at=at), known[1])
             return
         asked = time.time()
-        answer = _answer_to_nobodys_key(services.blobs)
+        answer = _answer_to_nobodys_key(blobs)
+        now = (asked + time.time()) / 2
+        yield _access(refused, answer, at=at, bucket=settings.s3_bucket)
         if (told := time_told(answer)) is not None:
-            yield clock("s3.clock", "S3's", told - (asked + time.time()) / 2)
-        yield from _bucket(refused, answer, services.blobs, at=at, bucket=settings.s3_bucket)
+            yield clock("s3.clock", "S3's", told - now)
+        yield from _bucket(refused, blobs, bucket=settings.s3_bucket)
 
 
 def _refusal(blobs: BlobStore) -> BlobStoreUnavailable | None:
@@ -92,21 +94,21 @@ def _answer_to_nobodys_key(blobs: BlobStore) -> ImpastoError:
     return NotFound("object", "nobody")
 
 
-def _bucket(
-    refused: BlobStoreUnavailable | None, answer: ImpastoError, blobs: BlobStore, *, at: str, bucket: str
-) -> Iterator[Finding]:
+def _access(refused: BlobStoreUnavailable | None, answer: ImpastoError, *, at: str, bucket: str) -> Finding:
+    if refused is None or trouble_of(refused) is Trouble.NO_BUCKET:
+        return ok("s3", f"It answers at {at}.")
+    why = answer if isinstance(answer, BlobStoreUnavailable) else refused
+    fact, advice = REFUSALS.get(trouble_of(why), ("{at} refuses us ({why}).", "Its own log may say why."))
+    return wrong("s3", fact.format(at=at, bucket=bucket, why=why), advice)
+
+
+def _bucket(refused: BlobStoreUnavailable | None, blobs: BlobStore, *, bucket: str) -> Iterator[Finding]:
     if refused is None:
-        yield ok("s3", f"It answers at {at}.")
         yield ok("s3.bucket", f"The bucket {bucket} is there.")
         yield _keeping(blobs)
     elif trouble_of(refused) is Trouble.NO_BUCKET:
-        yield ok("s3", f"It answers at {at}.")
-        advice = f"Make it (aws s3 mb s3://{bucket}), or name another in IMPASTO_S3_BUCKET."
+        advice = f"Make it (aws s3 mb s3://{bucket}), or correct IMPASTO_S3_BUCKET or IMPASTO_S3_ENDPOINT."
         yield wrong("s3.bucket", f"There is no bucket {bucket}.", advice)
-    else:
-        why = answer if isinstance(answer, BlobStoreUnavailable) else refused
-        fact, advice = REFUSALS.get(trouble_of(why), (f"{{at}} refuses us ({why}).", "Its own log may say why."))
-        yield wrong("s3", fact.format(at=at, bucket=bucket), advice)
 
 
 def _keeping(blobs: BlobStore) -> Finding:

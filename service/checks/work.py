@@ -24,7 +24,7 @@ GLANCE_S = 0.25
 LAPSED_S = 2 * BEAT_S
 """A keeper makes a round at least every BEAT_S: what two rounds left lying is nobody's."""
 
-OTHERS = "One that runs and isn't seen here has another IMPASTO_REDIS_URL or IMPASTO_REDIS_PREFIX."
+OTHERS = "If one runs, it has another IMPASTO_REDIS_URL or IMPASTO_REDIS_PREFIX than you."
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _workers(seen: Sequence[Glimpse], *, watch_s: float) -> Finding:
         return wrong(name, fact, f"Start one: impasto worker. {OTHERS}")
     here = f"{many(len(last.workers), 'worker')} at work: {_names(last.workers)}"
     if not _nothing_is_claimed(seen):
-        return ok(name, f"{here}; {last.running} of {many(last.ready + last.running, 'job')} being painted.")
+        return ok(name, f"{here}; {last.idle or 'none'} idle.")
     fact = f"{here}. But {last.idle} idle, {waits}, and none was taken within {watch_s:g} s"
     if _nobody_listens(seen):
         advice = (
@@ -150,7 +150,7 @@ def _nobody_listens(seen: Sequence[Glimpse]) -> bool:
 def _queue(seen: Sequence[Glimpse], *, watch_s: float) -> Finding:
     first, last = seen[0], seen[-1]
     if last.ready <= max(first.ready, len(last.workers)):
-        return ok("queue", f"{many(last.ready, 'job')} waiting, {last.running} being painted.")
+        return ok("queue", f"Jobs that wait: {last.ready}; being painted: {last.running}.")
     fact = f"It grows: {first.ready} jobs waited, {watch_s:g} s later {last.ready}."
     return warning("queue", fact, "Look again in a minute. If it still grows, start more workers.")
 
@@ -160,7 +160,7 @@ def _leases(last: Glimpse) -> Finding:
         return ok("leases", "No job is left lying by a worker that died.")
     job, age_s = max(last.lapsed.items(), key=lambda item: item[1])
     jobs = many(len(last.lapsed), "job")
-    fact = f"{jobs} left lying by workers that died; {job} for {age_s:.0f} s. Nobody takes them back."
+    fact = f"{jobs} left lying by workers that died, {job} for {age_s:.0f} s: nobody takes them back."
     if last.keepers:
         return wrong("leases", fact, "Restart the keeper, and look for take_back_failed in its log.")
     return wrong("leases", fact, "Start a keeper: impasto keeper. It takes them back within seconds.")

@@ -23,6 +23,7 @@ class Trouble(Enum):
     SILENT = auto()  # no answer in time
     UNKNOWN_HOST = auto()
     CLOSED = auto()  # it hung up
+    STRANGER = auto()  # something else listens there
     TLS = auto()
     CERTIFICATE = auto()
     NO_CREDENTIALS = auto()  # we have none
@@ -51,6 +52,7 @@ _KINDS: tuple[tuple[type[BaseException], Trouble], ...] = (
     (responses.OutOfMemoryError, Trouble.FULL),
     (redis.TimeoutError, Trouble.SILENT),
     (TimeoutError, Trouble.SILENT),
+    (redis.InvalidResponse, Trouble.STRANGER),
     (redis.ConnectionError, Trouble.CLOSED),
     (s3.NoCredentialsError, Trouble.NO_CREDENTIALS),
     (s3.PartialCredentialsError, Trouble.NO_CREDENTIALS),
