@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 import service
+from service.doctor_cli import doctor
 from service.errors import ImpastoError, SetupError, StackError
 from service.keep import keep
 from service.keys import SCOPES, create_key, revoke_key
@@ -58,10 +59,11 @@ def build() -> typer.Typer:
 
 
 def commands(app: typer.Typer) -> None:
-    """Add what the service itself brings: up, down, keeper, keys."""
+    """Add what the service itself brings: up, down, keeper, doctor, keys."""
     app.command(rich_help_panel=RUN)(up)
     app.command(rich_help_panel=RUN)(down)
     app.command(rich_help_panel=RUN)(keeper)
+    app.command(rich_help_panel=RUN)(doctor)
     app.add_typer(_keys(), name="keys", rich_help_panel=MANAGE)
 
 
