@@ -86,7 +86,7 @@ def _watch(services: Services, server: Server, seconds: float) -> Iterator[Glimp
 
 def _glimpse(services: Services, server: Server) -> Glimpse:
     return Glimpse(
-        ready=services.jobs.ready_count(),
+        ready=services.upkeep.ready_count(),
         unheard=_unheard(services),
         leases=server.leases(),
         workers=services.presence.alive("worker"),

@@ -11,8 +11,8 @@ import pytest
 from service.checks.finding import Finding
 from service.checks.work import look_at_work
 from service.wiring import Services
-from tests.contract.test_job_store import claimed, job
 from tests.findings import amiss, named
+from tests.jobs import claimed, submitted
 from tests.staff import at_work, staff
 
 pytestmark = pytest.mark.servers
@@ -37,7 +37,7 @@ def test_where_somebody_is_there_for_everything_all_is_well(staffed: Services) -
 
 
 def test_without_a_worker_or_a_keeper_that_is_what_is_said(services: Services, tenant: str) -> None:
-    services.jobs.submit(job(tenant))
+    submitted(services, tenant)
     found = look(services)
     assert amiss(found) == {"keeper": "wrong", "workers": "wrong"}
     assert "1 job waits" in named(found, "workers").fact
@@ -51,7 +51,7 @@ def test_two_keepers_are_fine(staffed: Services) -> None:
 
 
 def test_an_idle_worker_that_hears_no_doorbell_is_wrong(staffed: Services, tenant: str) -> None:
-    staffed.jobs.submit(job(tenant))
+    submitted(staffed, tenant)
     staffed.queue.ring()
     found = look(staffed)
     assert amiss(found) == {"workers": "wrong"}
@@ -61,9 +61,9 @@ def test_an_idle_worker_that_hears_no_doorbell_is_wrong(staffed: Services, tenan
 
 def test_a_worker_that_paints_may_leave_the_doorbell_alone(staffed: Services, tenant: str) -> None:
     for _ in range(2):
-        staffed.jobs.submit(job(tenant))
+        submitted(staffed, tenant)
     staffed.queue.ring()
-    claimed(staffed.jobs)
+    claimed(staffed)
     found = look(staffed)
     assert amiss(found) == {}
     assert named(found, "queue").fact == "Jobs that wait: 1; being painted: 1."
@@ -72,10 +72,10 @@ def test_a_worker_that_paints_may_leave_the_doorbell_alone(staffed: Services, te
 def test_a_queue_that_grows_faster_than_it_is_worked_off_is_a_warning(staffed: Services, tenant: str) -> None:
     def pour(stop: Event) -> None:
         while not stop.wait(0.05):
-            staffed.jobs.submit(job(tenant))
+            submitted(staffed, tenant)
 
-    staffed.jobs.submit(job(tenant))
-    claimed(staffed.jobs)  # the worker is busy meanwhile
+    submitted(staffed, tenant)
+    claimed(staffed)  # the worker is busy meanwhile
     with at_work(pour):
         found = look(staffed)
     assert amiss(found) == {"queue": "warning"}
@@ -83,10 +83,10 @@ def test_a_queue_that_grows_faster_than_it_is_worked_off_is_a_warning(staffed: S
 
 def lapse(services: Services, tenant: str, *, since_s: float) -> str:
     """Claim a job and let its lease have run out a while ago; give its id."""
-    services.jobs.submit(job(tenant))
-    running = claimed(services.jobs)
+    submitted(services, tenant)
+    running = claimed(services)
     ended_ms = round((time.time() - since_s) * 1000)
-    services.jobs._redis.zadd(f"{services.settings.redis_prefix}leases", {f"{tenant}:{running.id}": ended_ms})
+    services._redis.zadd(f"{services.settings.redis_prefix}leases", {f"{tenant}:{running.id}": ended_ms})
     return running.id
 
 
@@ -117,7 +117,7 @@ def test_a_lease_that_ran_out_a_moment_ago_is_the_keepers_next_work(services: Se
 
 def test_a_broker_whose_key_is_something_else_is_wrong_and_the_rest_is_still_looked_at(services: Services) -> None:
     doorbell = f"{services.settings.redis_prefix}impasto.doorbell"
-    services.jobs._redis.set(doorbell, "no list")
+    services._redis.set(doorbell, "no list")
     found = look(services)
     assert amiss(found) == {"broker": "wrong", "keeper": "wrong", "workers": "wrong"}
-    services.jobs._redis.delete(doorbell)
+    services._redis.delete(doorbell)
