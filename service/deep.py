@@ -34,13 +34,14 @@ def _libvips() -> ModuleType:
     return cast("ModuleType", pyvips)
 
 
-def decode_deep(data: bytes, file_format: Literal["PNG", "TIFF"], *, pixels: int) -> Samples:
+def decode_deep(data: bytes, file_format: Literal["PNG", "TIFF"], *, pixels: int, orientation: int = 1) -> Samples:
     """Decode a file of 16 bits a sample, upright, its bands as they are; an alpha is the last one and straight.
 
     Args:
         data: the file.
         file_format: what it is; no other format is tried.
         pixels: width × height as announced to whoever checked the header.
+        orientation: as EXIF numbers it, 1 to 8; of a PNG, where libvips does not heed it.
 
     Raises:
         ValueError: the file has other dimensions or another depth than were announced.
@@ -50,6 +51,9 @@ def decode_deep(data: bytes, file_format: Literal["PNG", "TIFF"], *, pixels: int
     image = load(data, fail_on="error")  # reads the header; the pixels come when they are asked for
     if image.width * image.height != pixels or image.format != "ushort":
         raise ValueError("The two decoders disagree about the file.")
+    if file_format == "PNG":
+        image = image.copy()
+        image.set_type(_libvips().GValue.gint_type, "orientation", orientation)
     samples: Samples = image.autorot().numpy()
     return samples.reshape(*samples.shape[:2], -1)  # of a single band, NumPy gets two axes
 

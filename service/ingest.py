@@ -12,7 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import BITSPERSAMPLE, SAMPLEFORMAT, TiffImageFile
 
@@ -103,7 +103,13 @@ def _is_deep(image: ImageFile) -> bool:
 def _deep(image: ImageFile, data: bytes) -> Picture:
     """Decode what Pillow would cut down to 8 bits; of `image` only what the header says is used."""
     width, height = image.size
-    samples = decode_deep(data, "PNG" if image.format == "PNG" else "TIFF", pixels=width * height)
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    samples = decode_deep(
+        data,
+        "PNG" if image.format == "PNG" else "TIFF",
+        pixels=width * height,
+        orientation=orientation if orientation in range(1, 9) else 1,
+    )
     bands = samples.shape[2]
     # The fourth band is black in CMYK, and in a TIFF of mode RGB it means nothing.
     matte = samples[..., -1].copy() if image.has_transparency_data and bands in {2, 4} else None
@@ -139,6 +145,8 @@ def _picture(pixels: Pixels, matte: Matte | None) -> Picture:
     """Put a picture together, without a matte that hides nothing."""
     if matte is None or bool((matte == np.iinfo(matte.dtype).max).all()):
         return Picture(pixels)
+    if not matte.any():
+        raise InvalidImage("Nothing can be seen in this image: it is transparent everywhere.")
     return Picture(pixels, matte)
 
 

@@ -1,4 +1,4 @@
-"""What a spec will need, by arithmetic, before it runs; and what its pictures rule out."""
+"""Sizes, by arithmetic, before a spec is painted: of what is painted, and what its pictures rule out."""
 
 from __future__ import annotations
 
@@ -66,6 +66,15 @@ def style_size(style: Sized, options: PaintOptions, longest: int, scale: float) 
     coarsest = max(layer.stride for layer in NETWORKS[options.network].layers.values())
     fitting = (longest if sums else min(longest, long)) * scale
     return scaled(style.width, style.height, max(round(fitting), math.ceil(coarsest * long / short)))
+
+
+def with_fitting_pyramid(posted: RenderSpec, resolved: RenderSpec, images: Mapping[str, Sized]) -> RenderSpec:
+    """Leave out of a pyramid that nobody asked for the scales at which the deepest layer would see nothing."""
+    if posted.options.pyramid != "auto":
+        return resolved
+    stride = _deepest(resolved).stride
+    fitting = tuple(int(s) for s in resolved.options.pyramid if min(canvas(resolved, images, int(s))) >= stride)
+    return resolved.model_copy(update={"options": resolved.options.model_copy(update={"pyramid": fitting})})
 
 
 def check_sizes(spec: RenderSpec, images: Mapping[str, Sized], *, size_max: int) -> None:

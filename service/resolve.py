@@ -5,7 +5,7 @@ What needs the pictures themselves, their sizes above all, is checked in `servic
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,15 @@ INITS = {
 }
 """Of each kind, the images that it may start from."""
 
+IDLE: Mapping[str, frozenset[str]] = {
+    "transfer": frozenset(),
+    "texture": frozenset({"content_weight", "content_layers"}),
+    "reconstruction": frozenset({"style_weight", "style_layers", "style_distance"}),
+    "gram": frozenset(PaintOptions.model_fields)
+    - {"size", "style_layers", "normalization", "network", "pooling", "padding", "preserve_color"},
+}
+"""Of each kind, the options that it has no use for; preserve_color has a sentence of its own."""
+
 UNSCALED = 1024
 """Longest side, in pixels, up to which a start from a picture needs no pyramid: strokes are found as fast without."""
 
@@ -55,6 +64,7 @@ def resolve(spec: RenderSpec) -> RenderSpec:
     posted = spec.options.model_dump(exclude_unset=True, exclude_none=True)
     options = PaintOptions.model_validate({**PRESETS[spec.preset], **posted})
     options = options.model_copy(update=_defaults(options, spec))
+    problems += _idle(options, posted, spec)
     problems += [*_unknown_layers(options), *_weightless(options, spec), *_unfitting_options(options, spec)]
     if problems:
         raise InvalidSpec(*problems)
@@ -75,8 +85,19 @@ def _defaults(options: PaintOptions, spec: RenderSpec) -> dict[str, Any]:
         "init": init,
         "optimizer": "lbfgs" if options.optimizer == "auto" else options.optimizer,
         "iterations": CONVERGED_AFTER if to_convergence else options.iterations,
-        "pyramid": _halvings(options.size, init) if options.pyramid == "auto" else options.pyramid,
+        "pyramid": _halvings(options.size, init, spec.kind) if options.pyramid == "auto" else options.pyramid,
     }
+
+
+def _idle(options: PaintOptions, posted: Mapping[str, Any], spec: RenderSpec) -> Problems:
+    """Say which options were given that a kind of job has no use for; what it has anyway may be said."""
+    rest = PaintOptions.model_validate(
+        {**PRESETS[spec.preset], **{name: value for name, value in posted.items() if name not in IDLE[spec.kind]}}
+    )
+    anyway = rest.model_copy(update=_defaults(rest, spec))
+    for name in sorted(IDLE[spec.kind] & posted.keys()):
+        if getattr(options, name) != getattr(anyway, name):
+            yield FieldProblem(f"/options/{name}", f"a job of kind {spec.kind} has no use for this")
 
 
 def _layers(options: PaintOptions, posted: LayerWeights | str | None, default: LayerWeights) -> LayerWeights:
@@ -85,8 +106,10 @@ def _layers(options: PaintOptions, posted: LayerWeights | str | None, default: L
     return posted if isinstance(posted, dict) else dict(default)
 
 
-def _halvings(size: int, init: str) -> tuple[int, ...]:
+def _halvings(size: int, init: str, kind: str) -> tuple[int, ...]:
     """Choose the coarser sizes of a pyramid: none where the start is a picture and the size moderate."""
+    if kind == "gram":
+        return ()
     coarsest = UNSCALED // 2 if init in {"content", "image"} and size > UNSCALED else COARSEST
     if init in {"content", "image"} and size <= UNSCALED:
         return ()
@@ -110,6 +133,9 @@ def _misplaced(spec: RenderSpec) -> Problems:
     if spec.regions:
         for n in set(range(len(spec.styles))) - {region.style for region in spec.regions}:
             yield FieldProblem(f"/styles/{n}", "no region is painted in this style")
+        for n, style in enumerate(spec.styles):
+            if style.weight != 1:
+                yield FieldProblem(f"/styles/{n}/weight", "a region is painted in one style alone, whatever its weight")
 
 
 def _unfitting_output(spec: RenderSpec) -> Problems:
@@ -139,6 +165,10 @@ def _weightless(options: PaintOptions, spec: RenderSpec) -> Problems:
     for side in asked - idle:
         if not any(getattr(options, f"{side}_layers").values()):
             yield FieldProblem(f"/options/{side}_layers", "every layer's weight is 0: nothing to paint")
+        elif spec.ladder:
+            for layer, weight in getattr(options, f"{side}_layers").items():
+                if weight == 0:
+                    yield FieldProblem(f"/options/{side}_layers/{layer}", "a rung of a ladder weighs more than 0")
 
 
 def _unfitting_options(options: PaintOptions, spec: RenderSpec) -> Problems:

@@ -14,7 +14,7 @@ from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound
 from service.job import Input, Job, JobState
 from service.log import log
 from service.pictures import decode_stored
-from service.plan import check_masks, check_sizes, is_mask
+from service.plan import check_masks, check_sizes, is_mask, with_fitting_pyramid
 from service.resolve import resolve
 from service.spec import ImageRef, RenderSpec
 from service.upload import upload
@@ -59,6 +59,7 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services, job_id: str | N
     """
     resolved = _timed(resolve(spec), run_max_s=services.settings.run_max_s)
     found = _taken_in(resolved, tenant=tenant, services=services)
+    resolved = with_fitting_pyramid(spec, resolved, found)
     check_sizes(resolved, found, size_max=services.settings.size_max)
     check_masks({p: decode_stored(services.blobs.get(up.key)) for p, up in found.items() if is_mask(p)})
     stored = resolved.with_images({pointer: ImageRef(upload_id=up.id) for pointer, up in found.items()})

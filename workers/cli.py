@@ -9,7 +9,7 @@ import typer
 
 from service.delivery import File, files, film_of, losses_report
 from service.log import configure_logging
-from service.plan import check_masks, check_sizes
+from service.plan import check_masks, check_sizes, with_fitting_pyramid
 from service.resolve import resolve
 from service.settings import read_settings
 from service.spec import RenderSpec, parse_spec, place_image
@@ -59,7 +59,8 @@ def render(wish: Wish, as_json: AsJson = False) -> None:
     images = {pointer: read_picture(file) for pointer, file in wish.images.items()}
     for pointer in images:
         place_image(wish.spec, pointer, {"upload_id": "0"})  # the pictures are in our hands already
-    spec = resolve(parse_spec(wish.spec))
+    posted = parse_spec(wish.spec)
+    spec = with_fitting_pyramid(posted, resolve(posted), images)
     check_sizes(spec, images, size_max=LARGEST)  # whoever paints at home knows the memory there is
     check_masks(images)
     film = film_of(spec)

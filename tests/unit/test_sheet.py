@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from service.painting import Pixels
 from service.sheet import INK, PAPER, contact_sheet
 from tests.images import gradient
-from workers.painter.sheet import DECADES, TILE, gram_picture, gram_sheet
+from workers.painter.gram_pictures import DECADES, TILE, gram_picture, gram_sheet
 
 PAPER_RGB, INK_RGB = (np.frombuffer(bytes.fromhex(colour[1:]), np.uint8) for colour in (PAPER, INK))
 

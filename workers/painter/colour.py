@@ -5,15 +5,14 @@ All images are `(1, 3, H, W)` float32, sRGB as encoded, in 0..1.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its name everywhere
 
 from workers.painter.bures import powered
 
-if TYPE_CHECKING:
-    from torch import Tensor
+Covers = tuple[Tensor | None, Tensor | None]
+"""How much of each pixel of two pictures counts, `(1, 1, H, W)` in 0..1, or None where all do."""
 
 LUMA = (0.299, 0.587, 0.114)
 """Rec. ITU-R BT.601's weights, as in the YIQ of Gatys, Bethge, Hertzmann & Shechtman, 2016."""
@@ -44,29 +43,45 @@ def with_luma(image: Tensor, lightness: Tensor) -> Tensor:
     return (lightness + colour * room.amin(1, keepdim=True).clamp(0, 1)).clamp(0, 1)
 
 
-def with_deviation_of(image: Tensor, other: Tensor) -> Tensor:
+def with_deviation_of(image: Tensor, other: Tensor, seen: Covers = (None, None)) -> Tensor:
     """Shift and stretch a luma to another's mean and deviation, clamped to 0..1.
 
-    (Gatys et al., "Preserving Color in Neural Artistic Style Transfer", 2016, equation 10.)
+    `seen` says how much of each of the two counts, `(1, 1, H, W)`, None for all of it. (Gatys et al., "Preserving Color in Neural Artistic Style Transfer", 2016, equation 10.)
     """
-    stretched = (image - image.mean()) * (other.std() / image.std().clamp_min(1e-6)) + other.mean()
-    return stretched.clamp(0, 1)
+    (mean, deviation), (wanted, aim) = (_mean_and_deviation(*pair) for pair in zip((image, other), seen, strict=True))
+    return ((image - mean) * (aim / deviation.clamp_min(1e-6)) + wanted).clamp(0, 1)
 
 
-def recoloured(image: Tensor, other: Tensor) -> Tensor:
+def _mean_and_deviation(image: Tensor, seen: Tensor | None) -> tuple[Tensor, Tensor]:
+    if seen is None:
+        return image.mean(), image.std()
+    mean = (image * seen).sum() / seen.sum()
+    return mean, (((image - mean).square() * seen).sum() / seen.sum()).sqrt()
+
+
+def recoloured(image: Tensor, other: Tensor, seen: Covers = (None, None)) -> Tensor:
     """Give an image the mean and the covariance of another's colours, clamped to 0..1.
+
+    `seen` says how much of each of the two counts, `(1, 1, H, W)`, None for all of it.
 
     By the linear map that moves its colours least (Pitié & Kokaram, "The linear Monge-Kantorovitch linear colour
     mapping for example-based colour transfer", CVMP 2007); any map with these moments is a histogram match in the
     sense of Gatys et al., 2016.
     """
     own, theirs = (pixels.flatten(2)[0].double() for pixels in (image, other))
-    mean, wanted = own.mean(1, keepdim=True), theirs.mean(1, keepdim=True)
+    counts = [None if cover is None else cover.flatten().double() for cover in seen]
+    mean, wanted = (_mean(pixels, count) for pixels, count in zip((own, theirs), counts, strict=True))
     ridge = 1e-6 * torch.eye(3, dtype=own.dtype, device=own.device)
-    covariance, aim = own.cov() + ridge, theirs.cov() + ridge
+    covariance, aim = (pixels.cov(aweights=count) + ridge for pixels, count in zip((own, theirs), counts, strict=True))
     root, inverse = powered(covariance, 0.5), powered(covariance, -0.5)
     transport = inverse @ powered(root @ aim @ root, 0.5) @ inverse
     return (transport @ (own - mean) + wanted).clamp(0, 1).to(image).view_as(image)
+
+
+def _mean(pixels: Tensor, counts: Tensor | None) -> Tensor:
+    if counts is None:
+        return pixels.mean(1, keepdim=True)
+    return (pixels * counts).sum(1, keepdim=True) / counts.sum()
 
 
 def with_broad_colours_of(image: Tensor, other: Tensor) -> Tensor:

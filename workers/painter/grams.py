@@ -8,9 +8,9 @@ import torch
 
 from service.painting import Picture
 from service.plan import canvas
+from workers.painter.gram_pictures import gram_picture, gram_sheet
 from workers.painter.images import opaque
 from workers.painter.losses import wide
-from workers.painter.sheet import gram_picture, gram_sheet
 from workers.painter.targets import named
 from workers.painter.vgg import activations
 

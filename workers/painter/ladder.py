@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from service.options import LayerWeights
-    from service.painting import Images
+    from service.painting import Images, Pixels
     from service.spec import RenderSpec
+
+
+WIDEST, SPACED = 15_000, 2
+"""Pixels of a sheet, of which WebP can hold 16383; a picture and the space around it are as wide as two at most."""
 
 
 def rungs(spec: RenderSpec) -> dict[str, RenderSpec]:
@@ -46,12 +50,19 @@ def _up_to(layer: str, layers: LayerWeights, spec: RenderSpec) -> LayerWeights:
 
 
 def contact(spec: RenderSpec, images: Images, pictures: Mapping[str, Picture]) -> Picture:
-    """Lay the pictures of a ladder side by side, after the image that they were made from."""
+    """Lay the pictures of a ladder side by side, after the image that they were made from; on paper where transparent.
+
+    They are made smaller where the sheet would be wider than any format can hold.
+    """
     leading = images["/content" if spec.kind == "reconstruction" else "/styles/0/image"]
+    paper = spec.output.background or "#ffffff"
     first = next(iter(pictures.values()))
-    height = first.height
-    original = to_pixels(opaque(leading, (max(1, round(leading.width * height / leading.height)), height), "#ffffff"))
+    height = min(first.height, WIDEST * first.height // (SPACED * (len(pictures) + 1) * first.width) or 1)
+
+    def shown(picture: Picture) -> Pixels:
+        return to_pixels(opaque(picture, (max(1, round(picture.width * height / picture.height)), height), paper))
+
     up_to = "" if spec.kind == "reconstruction" else "up to "
-    columns = [("original", original)]
-    columns += [(f"{up_to}{name.removeprefix('result.')}", picture.pixels) for name, picture in pictures.items()]
+    columns = [("original", shown(leading))]
+    columns += [(f"{up_to}{name.removeprefix('result.')}", shown(picture)) for name, picture in pictures.items()]
     return Picture(contact_sheet(columns))

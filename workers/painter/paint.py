@@ -46,7 +46,8 @@ def paint(
 ) -> Generator[Step, None, Painting]:
     """Paint what a resolved spec says; implements `service.painting.Paint`.
 
-    A transfer and a reconstruction have the photograph's aspect ratio, a texture that of its first style. From each
+    A transfer and a reconstruction have the photograph's aspect ratio, a texture that of its first style or of the image it starts
+    from. From each
     size of the pyramid to the next the picture is enlarged and painted on. A ladder paints one picture a layer.
 
     On the CPU the pictures are the same to the byte for the same spec, images, version and number of threads; and, of
@@ -134,7 +135,8 @@ def _descent(
             if iteration > first or not at:
                 recent.append(losses.total)
         ended = options.tolerance is not None and _fell_less(recent, options.tolerance)
-        tally.of -= (options.iterations - iteration) * ended
+        if not (at and iteration == first):  # what is resumed has been counted
+            tally.of -= (options.iterations - iteration) * ended
         if iteration > 0 or tally.done == 0:
             take_down = partial(taken_down, tally, point, scale=longest, iteration=iteration, recent=recent)
             look = partial(_look, subject, point.image)
@@ -162,8 +164,8 @@ def _points(objective: Objective, begun: Tensor, at: Place | None) -> Generator[
 
 
 def _fell_less(recent: deque[float], tolerance: float) -> bool:
-    """Say whether the loss fell by less than a share of itself over the whole window."""
-    return len(recent) == recent.maxlen and recent[0] - recent[-1] < tolerance * recent[0]
+    """Say whether the loss fell by no more than a share of itself over the whole window."""
+    return len(recent) == recent.maxlen and recent[0] - recent[-1] <= tolerance * recent[0]
 
 
 def _scales(spec: RenderSpec) -> list[int]:

@@ -31,6 +31,8 @@ def propagated(mask: Tensor, network: Network, layers: Collection[str]) -> dict[
     """
     found, stride = {}, 1
     for layer in network.layers.values():
+        if len(found) == len(layers):
+            break
         if layer.stride != stride:
             mask, stride = F.avg_pool2d(mask, 2), layer.stride
         if layer.name in layers:

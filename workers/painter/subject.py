@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,12 +10,11 @@ import torch
 from service.plan import canvas, style_size
 from workers.painter import starts
 from workers.painter.colour import luma, recoloured, with_broad_colours_of, with_deviation_of, with_luma
-from workers.painter.images import mask, matte, opaque, resized
+from workers.painter.images import mask, matte, opaque
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from service.options import PaintOptions
     from service.painting import Images
     from service.spec import RenderSpec
     from workers.painter.images import Size
@@ -87,9 +86,11 @@ def sit(spec: RenderSpec, images: Images, longest: int, device: torch.device) ->
     background = spec.output.background
     content = opaque(images["/content"], size, background).to(device) if spec.content else None
     cover = matte(images["/content"], size) if spec.content and background is None else None
+    cover = cover if cover is None else cover.to(device)
     examples = [_example(spec, images, n, longest) for n in range(len(spec.styles))]
-    parts = tuple(_on(part, content, spec.options, device) for part in _parts(spec, images, size, examples))
-    return Subject(spec, size, content, cover if cover is None else cover.to(device), parts)
+    placed = (_on(part, device) for part in _parts(spec, images, size, examples))
+    parts = tuple(_coloured(part, content, cover, spec.options.preserve_color) for part in placed)
+    return Subject(spec, size, content, cover, parts)
 
 
 def start(subject: Subject, images: Images) -> Tensor:
@@ -100,7 +101,7 @@ def start(subject: Subject, images: Images) -> Tensor:
         assert subject.content is not None, "the spec is not resolved"
         begun = subject.content
     elif options.init == "image":
-        begun = resized(images["/init_image"].pixels, subject.size)
+        begun = opaque(images["/init_image"], subject.size, subject.spec.output.background)
     elif options.init == "style_statistics":
         examples = [example for part in subject.parts for example in part.examples]
         shares = [example.share / len(subject.parts) for example in examples]
@@ -134,21 +135,27 @@ def _example(spec: RenderSpec, images: Images, number: int, longest: int) -> Exa
     return Example(opaque(picture, size), cover, share, as_it_is=cover is None and style.scale == 1)
 
 
-def _on(part: Part, content: Tensor | None, options: PaintOptions, device: torch.device) -> Part:
-    """Put a part onto the device, its styles in the colours that they are to have."""
+def _on(part: Part, device: torch.device) -> Part:
+    """Put a part onto the device."""
 
     def placed(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else tensor.to(device)
 
-    def coloured(image: Tensor) -> Tensor:
-        if content is not None and options.preserve_color == "luminance":
-            return with_deviation_of(luma(image), luma(content))
-        return recoloured(image, content) if content is not None and options.preserve_color == "histogram" else image
-
-    return Part(
-        placed(part.mask),
-        tuple(
-            Example(coloured(example.image.to(device)), placed(example.mask), example.share, example.as_it_is)
-            for example in part.examples
-        ),
+    examples = (
+        replace(example, image=example.image.to(device), mask=placed(example.mask)) for example in part.examples
     )
+    return Part(placed(part.mask), tuple(examples))
+
+
+def _coloured(part: Part, content: Tensor | None, cover: Tensor | None, kept: str) -> Part:
+    """Give the styles the colours that they are to have; what can't be seen of any picture does not count."""
+    if content is None or kept not in {"luminance", "histogram"}:
+        return part
+
+    def coloured(example: Example) -> Tensor:
+        seen = (example.mask, cover)
+        if kept == "luminance":
+            return with_deviation_of(luma(example.image), luma(content), seen)
+        return recoloured(example.image, content, seen)
+
+    return Part(part.mask, tuple(replace(example, image=coloured(example)) for example in part.examples))
