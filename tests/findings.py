@@ -15,6 +15,6 @@ def named(findings: Iterable[Finding], name: str) -> Finding:
 
 def amiss(findings: Iterable[Finding]) -> dict[str, str]:
     """Give the verdict of whatever is not well, by name; it must come with advice."""
-    bad = [finding for finding in findings if finding.verdict is not Verdict.OK]
+    bad = [finding for finding in findings if finding.verdict != Verdict.OK]  # a word of JSON is compared too
     assert all(finding.advice.endswith(".") for finding in bad)
     return {finding.name: str(finding.verdict) for finding in bad}

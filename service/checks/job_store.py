@@ -36,6 +36,10 @@ UNREACHABLE = {
         "If it speaks TLS, IMPASTO_REDIS_URL must begin with rediss://; if not, its log says why (too many clients?).",
     ),
     Trouble.STRANGER: ("What listens at {at} is not Redis.", "Correct IMPASTO_REDIS_URL."),
+    Trouble.NO_MASTER: (
+        "No sentinel at {at} names a master.",
+        "See whether the sentinels run, know the name in IMPASTO_REDIS_URL, and take the password that they are given.",
+    ),
     Trouble.TLS: (
         "{at} does not speak TLS with us.",
         "Let IMPASTO_REDIS_URL begin with redis:// if the server has no TLS; if it has, see which versions it takes.",

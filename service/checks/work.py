@@ -125,7 +125,7 @@ def _workers(seen: Sequence[Glimpse], *, watch_s: float) -> Finding:
     here = f"{many(len(last.workers), 'worker')} at work: {_names(last.workers)}"
     if not _nothing_is_claimed(seen):
         return ok(name, f"{here}; {last.idle or 'none'} idle.")
-    fact = f"{here}. But {last.idle} idle, {waits}, and none was taken within {watch_s:g} s"
+    fact = f"{here}; {last.idle} idle. Yet {waits}, and none was taken within {watch_s:g} s"
     if _nobody_listens(seen):
         advice = (
             "Restart the workers: they are alive but no longer hear the broker. One that just started needs a minute."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import redis
 from botocore import exceptions as s3
 from redis import exceptions as responses
+from redis.sentinel import MasterNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ class Trouble(Enum):
     UNKNOWN_HOST = auto()
     CLOSED = auto()  # it hung up
     STRANGER = auto()  # something else listens there
+    NO_MASTER = auto()  # no sentinel names one
     TLS = auto()
     CERTIFICATE = auto()
     NO_CREDENTIALS = auto()  # we have none
@@ -42,6 +44,7 @@ class Trouble(Enum):
 _KINDS: tuple[tuple[type[BaseException], Trouble], ...] = (
     (ssl.SSLCertVerificationError, Trouble.CERTIFICATE),
     (ssl.SSLError, Trouble.TLS),
+    (MasterNotFoundError, Trouble.NO_MASTER),
     (socket.gaierror, Trouble.UNKNOWN_HOST),
     (ConnectionRefusedError, Trouble.REFUSED),
     (FileNotFoundError, Trouble.REFUSED),  # a unix socket

@@ -58,6 +58,12 @@ def test_of_a_healthy_system_there_is_nothing_but_good_to_say(staffed: Services,
     assert found["weights.vgg16"].fact == f"{file} is whole (22 bytes)."
 
 
+def test_every_finding_has_its_line_in_the_docs(staffed: Services) -> None:
+    page = (Path(__file__).parents[2] / "docs/doctor.md").read_text()
+    names = once(examine(staffed.settings, watch_s=1))
+    assert [name for name in names if f"`{name}`" not in page] == []
+
+
 def test_weights_that_are_absent_or_damaged_are_wrong(staffed: Services, workers_checks: Path) -> None:
     absent = once(examine(staffed.settings, watch_s=1))
     write_weights(workers_checks, "vgg16", b"as it was").write_bytes(b"as it is")

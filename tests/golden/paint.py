@@ -18,7 +18,8 @@ from tests.paintings import painted, pair
 
 CONTENT, STROKES, TILES = (Picture(picture) for picture in (landscape(), brush_strokes(), tiles()))
 LEFT, RIGHT = Picture(left_half()), Picture(255 - left_half())
-SMOOTH = {"size": 64, "iterations": 25, "pooling": "avg", "content_weight": 100}
+ALONE = {"size": 64, "iterations": 25, "pooling": "avg"}
+SMOOTH = {**ALONE, "content_weight": 100}
 
 
 class Golden(NamedTuple):
@@ -46,7 +47,7 @@ GOLDEN = {
         {"options": SMOOTH, "regions": [{"style": 0}, {"style": 1}]},
         0.2,
     ),
-    "texture": Golden({"/styles/0/image": STROKES}, {"kind": "texture", "options": {**SMOOTH, "iterations": 10}}, 0.3),
+    "texture": Golden({"/styles/0/image": STROKES}, {"kind": "texture", "options": {**ALONE, "iterations": 10}}, 0.3),
     "reconstruction": Golden(
         {"/content": CONTENT},
         {"kind": "reconstruction", "options": {**SMOOTH, "iterations": 10, "content_layers": {"relu3_2": 1.0}}},
@@ -54,7 +55,7 @@ GOLDEN = {
     ),
     "ladder": Golden(
         {"/styles/0/image": STROKES},
-        {"kind": "texture", "ladder": True, "options": {**SMOOTH, "iterations": 10}},
+        {"kind": "texture", "ladder": True, "options": {**ALONE, "iterations": 10}},
         0.3,
     ),
     "gram": Golden(

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import redis
+from redis.sentinel import MasterNotFoundError
 from rich.console import Console
 
 from service.checks.configuration import look_at_configuration
 from service.checks.finding import Finding, Verdict, many, ok, place, warning, wrong
-from service.checks.job_store import clock
+from service.checks.job_store import clock, unreachable
 from service.checks.job_store import judge as judge_server
 from service.checks.work import Glimpse
 from service.checks.work import judge as judge_work
 from service.doctor_cli import drawn
+from service.errors import JobStoreUnavailable
 from service.settings import Settings
 from service.stores.server_facts import ServerFacts
 from tests.findings import amiss, named
@@ -114,6 +117,22 @@ def test_a_few_jobs_more_than_before_are_no_growth_while_there_are_workers_enoug
     seen = replace(CALM, unheard=0, leases={"t:1": 9.0})
     assert work(replace(seen, ready=0), replace(seen, ready=1)) == {}
     assert work(replace(seen, ready=0), replace(seen, ready=2)) == {"queue": "warning"}
+
+
+@pytest.mark.parametrize(
+    ("behind", "fact"),
+    [
+        (MasterNotFoundError("No master found for 'm'"), "No sentinel at h:1 names a master."),
+        (redis.BusyLoadingError("loading"), "h:1 is still reading its log back from the disk."),
+        (redis.ConnectionError("Connection closed by server."), "h:1 hangs up."),
+        (redis.DataError("?"), "h:1 can't be used (Redis: it)."),
+    ],
+)
+def test_what_the_driver_tells_is_said_in_our_words(behind: Exception, fact: str) -> None:
+    error = JobStoreUnavailable("Redis: it")
+    error.__cause__ = behind
+    finding = unreachable(error, at="h:1")
+    assert finding.fact.startswith(fact)
 
 
 def test_of_many_workers_some_are_named() -> None:

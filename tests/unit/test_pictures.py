@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pytest
 import pyvips
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -200,8 +200,9 @@ def test_formats_of_8_bits_take_a_deep_picture(file_format: Format) -> None:
 def test_a_result_handed_in_again_is_the_same_picture(picture: Picture, kind: tuple[Format, Literal[8, 16]]) -> None:
     file_format, bits = kind
     data = encode_result(picture, Output(format=file_format, bits=bits))
-    again = ingest(data, ImageLimits(pixels=100, side=10, aspect=10)).picture
     expected = eight_bits(samples_of(picture)) if bits == 8 else sixteen_bits(samples_of(picture))
+    assume(picture.matte is None or expected[..., 3:].any())  # what can't be seen at all is refused
+    again = ingest(data, ImageLimits(pixels=100, side=10, aspect=10)).picture
     assert np.array_equal(again.pixels, expected[..., :3])
     if again.matte is not None:
         assert np.array_equal(again.matte, expected[..., 3])

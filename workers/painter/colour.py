@@ -46,7 +46,12 @@ def with_luma(image: Tensor, lightness: Tensor) -> Tensor:
 def with_deviation_of(image: Tensor, other: Tensor, seen: Covers = (None, None)) -> Tensor:
     """Shift and stretch a luma to another's mean and deviation, clamped to 0..1.
 
-    `seen` says how much of each of the two counts, `(1, 1, H, W)`, None for all of it. (Gatys et al., "Preserving Color in Neural Artistic Style Transfer", 2016, equation 10.)
+    (Gatys et al., "Preserving Color in Neural Artistic Style Transfer", 2016, equation 10.)
+
+    Args:
+        image: `(1, 1, H, W)`.
+        other: the same, of another size.
+        seen: how much of each of the two counts.
     """
     (mean, deviation), (wanted, aim) = (_mean_and_deviation(*pair) for pair in zip((image, other), seen, strict=True))
     return ((image - mean) * (aim / deviation.clamp_min(1e-6)) + wanted).clamp(0, 1)

@@ -46,9 +46,9 @@ def paint(
 ) -> Generator[Step, None, Painting]:
     """Paint what a resolved spec says; implements `service.painting.Paint`.
 
-    A transfer and a reconstruction have the photograph's aspect ratio, a texture that of its first style or of the image it starts
-    from. From each
-    size of the pyramid to the next the picture is enlarged and painted on. A ladder paints one picture a layer.
+    A transfer and a reconstruction have the photograph's aspect ratio, a texture that of the image it starts from, or
+    of its first style. From each size of the pyramid to the next the picture is enlarged and painted on. A ladder
+    paints one picture a layer.
 
     On the CPU the pictures are the same to the byte for the same spec, images, version and number of threads; and, of
     a painting that is resumed, for the same checkpoint.

@@ -29,7 +29,8 @@ def propagated(mask: Tensor, network: Network, layers: Collection[str]) -> dict[
     Returns:
         By layer, `(N,)`: what each position counts.
     """
-    found, stride = {}, 1
+    found: dict[str, Tensor] = {}
+    stride = 1
     for layer in network.layers.values():
         if len(found) == len(layers):
             break
