@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.chaos import scenarios
+from tests.chaos import messages, scenarios
 from tests.chaos.__main__ import kept
 from tests.chaos.verdict import Row
 from tests.chaos.world import World
@@ -19,10 +19,10 @@ SHORT = (
     scenarios.network_cut,
     scenarios.redis_killed,
     scenarios.storage_refuses,
-    scenarios.messages_lost,
-    scenarios.messages_doubled,
-    scenarios.api_killed_before_the_ring,
-    scenarios.api_killed_after_the_ring,
+    messages.messages_lost,
+    messages.messages_doubled,
+    messages.api_killed_before_the_ring,
+    messages.api_killed_after_the_ring,
 )
 
 
