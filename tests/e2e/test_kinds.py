@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 CASES: dict[str, tuple[list[str], list[str]]] = {
     "regions": (
         [
-            "photo.png", "strokes.png", "tiles.png", "-o", "out.tif", "--bits", "16", "--blend", "1", "--blend", "2",
+            "photo.png", "strokes.png", "tiles.png", "-o", "out.tif", "--bits", "16",
             "--scale", "0.5", "--scale", "1", "--region", "left.png,0", "--region", "right.png,1",
             "-O", "preserve_color=histogram", "--timelapse", "film.webp", *SMALL,
         ],
