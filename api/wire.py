@@ -95,10 +95,11 @@ class LinksOut(BaseModel):
 
     self: str
     cancel: str
+    retry: str
     result: str
 
 
-LINKS = {"self": "", "cancel": "/cancel", "result": "/result"}
+LINKS = {"self": "", "cancel": "/cancel", "retry": "/retry", "result": "/result"}
 
 
 class JobOut(BaseModel):
@@ -147,6 +148,13 @@ class JobOut(BaseModel):
             labels=job.spec.labels,
             links=LinksOut(**{name: f"/v1/jobs/{job.id}{path}" for name, path in LINKS.items()}),
         )
+
+
+class JobsOut(BaseModel):
+    """A page of jobs, newest first."""
+
+    items: list[JobOut]
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null at the end.")
 
 
 def _outputs(tracked: Tracked) -> list[OutputOut]:

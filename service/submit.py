@@ -64,27 +64,49 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services, job_id: str | N
     check_masks({p: decode_stored(services.blobs.get(up.key)) for p, up in found.items() if is_mask(p)})
     stored = resolved.with_images({pointer: ImageRef(upload_id=up.id) for pointer, up in found.items()})
     inputs = tuple(Input(pointer, up.key, up.stored_sha256, up.width, up.height) for pointer, up in found.items())
-    job = Job(
+    job = _new(tenant, stored, inputs, job_id=job_id)
+    return _accepted(job, said=fingerprint(spec), work=_work(stored, inputs) if spec.cache else None, services=services)
+
+
+def retry(tenant: str, job_id: str, *, services: Services) -> Submitted:
+    """Submit a job's spec and pictures again, as a new job that is painted whatever was painted before.
+
+    Raises:
+        NotFound, Gone: the tenant has no such job, or no longer.
+    """
+    old = services.jobs.get(tenant, job_id)
+    job = _new(tenant, old.spec, old.inputs)
+    return _accepted(job, said=fingerprint(old.spec), work=None, services=services)
+
+
+def _new(tenant: str, spec: RenderSpec, inputs: tuple[Input, ...], *, job_id: str | None = None) -> Job:
+    return Job(
         tenant=tenant,
         id=job_id or str(uuid7()),
         state=JobState.QUEUED,
-        spec=stored,
+        spec=spec,
         inputs=inputs,
         attempt=0,
-        attempts_max=stored.attempts_max,
+        attempts_max=spec.attempts_max,
         fence=0,
         version=1,
         created_ms=0,
     )
+
+
+def _accepted(job: Job, *, said: str, work: str | None, services: Services) -> Submitted:
+    """Save, then ring."""
     submitted = services.jobs.submit(
         job,
-        fingerprint=fingerprint(spec),
-        work=_work(stored, inputs) if spec.cache else None,
+        fingerprint=said,
+        work=work,
         on_disk=services.settings.durable_submit == "fsync",
         replicas=services.settings.durable_replicas,
     )
     job = submitted.job
-    log().info("job_accepted", tenant=tenant, job_id=job.id, kind=job.spec.kind, state=job.state, new=submitted.made)
+    log().info(
+        "job_accepted", tenant=job.tenant, job_id=job.id, kind=job.spec.kind, state=job.state, new=submitted.made
+    )
     if not job.state.terminal:
         services.queue.try_ring()
     return submitted

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from service.log import log
 
 if TYPE_CHECKING:
+    from service.stores.upkeep_store import Expiring
     from service.wiring import Services
 
 PAGE = 1000
@@ -20,10 +21,15 @@ def purge(services: Services) -> int:
     """
     expiring = services.upkeep.expiring()
     for what in expiring:
-        for objects in services.upkeep.purge(what):
-            services.blobs.delete_prefix(objects)
-        log().info("purged", kind=what.kind, tenant=what.tenant, id=what.id)
+        purge_one(what, services)
     return len(expiring)
+
+
+def purge_one(what: Expiring, services: Services) -> None:
+    """Forget a job or an upload whose time is over, and delete the objects that nobody else needs."""
+    for objects in services.upkeep.purge(what):
+        services.blobs.delete_prefix(objects)
+    log().info("purged", kind=what.kind, tenant=what.tenant, id=what.id)
 
 
 def sweep(services: Services, *, name: str) -> int:

@@ -10,6 +10,7 @@ from service.errors import NoResult
 from service.job import Job, JobState, OutputFile
 
 if TYPE_CHECKING:
+    from service.stores.job_list import Mark, Query
     from service.stores.job_store import Wait
     from service.wiring import Services
 
@@ -42,9 +43,21 @@ def track(tenant: str, job_id: str, *, services: Services) -> Tracked:
     return describe(job, services=services)
 
 
+def listed(
+    tenant: str, query: Query, *, after: Mark | None, limit: int, services: Services
+) -> tuple[list[Tracked], Mark | None]:
+    """List a tenant's jobs, newest first, and say where to go on; their places in the queue are not looked up."""
+    jobs, mark = services.lists.page(tenant, query, after=after, limit=limit)
+    return [_with_outputs(job, None, services=services) for job in jobs], mark
+
+
 def describe(job: Job, *, services: Services) -> Tracked:
     """Add to a job what its record does not hold."""
     wait = services.jobs.wait(job) if job.state is JobState.QUEUED else None
+    return _with_outputs(job, wait, services=services)
+
+
+def _with_outputs(job: Job, wait: Wait | None, *, services: Services) -> Tracked:
     return Tracked(job, wait, tuple(_published(job, file, services=services) for file in job.outputs))
 
 

@@ -18,6 +18,8 @@ ETERNAL = (
     "expiring",
     "held:",
     "job:",
+    "jobs:",
+    "labeled:",
     "key:",
     "keys",
     "_kombu.",

@@ -11,13 +11,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
+from api import pages
 from api.deps import Reader, TheServices, Writer
 from api.forms import BODIES, read_spec
 from api.idempotency import IdempotencyKey, answered_once
-from api.wire import JobOut
+from api.wire import JobOut, JobsOut
 from service.cancel import cancel
-from service.submit import submit
-from service.track import Tracked, describe, output_url, track
+from service.forget import forget
+from service.submit import retry, submit
+from service.track import Tracked, describe, listed, output_url, track
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -60,6 +62,27 @@ async def put_job(job_id: UUID, request: Request, caller: Writer, services: TheS
     return _accepted(JobOut.of(tracked).model_dump_json(), status_code=202 if submitted.made else 200)
 
 
+@router.get("", summary="List jobs")
+def list_jobs(  # noqa: PLR0913, PLR0917 - a filter each
+    request: Request,
+    response: Response,
+    caller: Reader,
+    services: TheServices,
+    status: pages.Status = None,
+    label: pages.Labels = [],  # noqa: B006 - the framework makes a new one for each request
+    created_after: pages.CreatedAfter = None,
+    cursor: pages.Cursor = None,
+    limit: pages.Limit = 20,
+) -> JobsOut:
+    """List your jobs, newest first, a page at a time. What is posted meanwhile shifts no page."""
+    query, after = pages.query_of(status, label, created_after), pages.mark_of(cursor)
+    found, mark = listed(caller.tenant, query, after=after, limit=limit, services=services)
+    following = pages.cursor_of(mark)
+    if following is not None:
+        response.headers["Link"] = pages.next_link(request, following)
+    return JobsOut(items=[JobOut.of(one) for one in found], next_cursor=following)
+
+
 @router.get("/{job_id}", summary="Get a job", responses={304: {"description": "Unchanged."}})
 def get_job(job_id: str, request: Request, response: Response, caller: Reader, services: TheServices) -> Any:
     """Say how a job stands."""
@@ -82,6 +105,19 @@ def get_result(job_id: str, caller: Reader, services: TheServices) -> str:
 def get_timelapse(job_id: str, caller: Reader, services: TheServices) -> str:
     """Redirect to a short-lived URL of the film, where the job was asked for one."""
     return output_url(caller.tenant, job_id, "timelapse", services=services)
+
+
+@router.post("/{job_id}/retry", status_code=202, response_model=JobOut, summary="Paint a job again")
+def retry_job(job_id: str, caller: Writer, services: TheServices) -> Response:
+    """Post a job's spec and pictures again, as a new job. It is painted, whatever became of the old one."""
+    job = retry(caller.tenant, job_id, services=services).job
+    return _accepted(JobOut.of(describe(job, services=services)).model_dump_json())
+
+
+@router.delete("/{job_id}", status_code=204, summary="Delete a job")
+def delete_job(job_id: str, caller: Writer, services: TheServices) -> None:
+    """Delete a job with its result, and the pictures that nothing else needs. A running one is stopped first."""
+    forget(caller.tenant, job_id, services=services)
 
 
 @router.post(

@@ -2,6 +2,7 @@
 --
 -- job:<tenant>:<id>      hash     when it is terminal, with the TTL of its retention and a day
 -- ready:<tenant>, deadlines, leases, active:<tenant>   sorted sets and a set that a job leaves when it ends
+-- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
 -- expiring               zset     job:tenant:id -> ms of its purge; no TTL
 --
 -- ARGV  2 tenant   3 id
@@ -14,8 +15,7 @@ if state == QUEUED then
   return CANCELED
 end
 if state == RUNNING then
-  redis.call('HSET', record, 'state', CANCELING)
-  redis.call('HINCRBY', record, 'version', 1)
+  set_state(tenant, id, CANCELING)
   return CANCELING
 end
 return state

@@ -8,6 +8,7 @@
 -- leases                 zset     tenant:id -> lease_until in ms; no TTL
 -- deadlines              zset     tenant:id -> ms by which it must have started; no TTL
 -- job:<tenant>:<id>      hash
+-- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
 -- claim:<token>          hash     tenant and id given to this very call; TTL of the lease
 --
 -- ARGV  2 token   3 owner   4 lease TTL in ms   5 cap
@@ -24,10 +25,11 @@ local function may_start(record, now)
 end
 
 local function start(tenant, id, record, now)
-  redis.call('HSET', record, 'state', RUNNING, 'lease_owner', owner, 'lease_until_ms', now + ttl, 'claimed_ms', now)
+  set_state(tenant, id, RUNNING)
+  redis.call('HSET', record, 'lease_owner', owner, 'lease_until_ms', now + ttl, 'claimed_ms', now)
   redis.call('HSETNX', record, 'started_ms', now)
   redis.call('HDEL', record, 'start_by_ms')
-  for _, counter in ipairs({'attempt', 'fence', 'version'}) do redis.call('HINCRBY', record, counter, 1) end
+  for _, counter in ipairs({'attempt', 'fence'}) do redis.call('HINCRBY', record, counter, 1) end
   redis.call('ZREM', key('deadlines'), tenant .. ':' .. id)
   redis.call('ZADD', key('leases'), now + ttl, tenant .. ':' .. id)
   redis.call('SADD', key('active', tenant), id)

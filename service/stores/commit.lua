@@ -4,6 +4,7 @@
 -- ready:<tenant>, deadlines, leases, active:<tenant>   sorted sets and a set that a job leaves when it ends
 -- held:<tenant>:<name>   hash     the job holds its result; no TTL
 -- same:<tenant>:<work>   string   this job, for who wants the same; TTL of its retention
+-- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
 -- expiring               zset     job:tenant:id -> ms of its purge; no TTL
 -- pace                   string   moving average of a run's ms; TTL 30 days
 --

@@ -5,6 +5,7 @@
 -- job:<tenant>:<id>      hash     when it is terminal, with the TTL of its retention and a day
 -- ready:<tenant>, deadlines, leases, active:<tenant>   sorted sets and a set that a job leaves when it ends
 -- ready:<tenant>, turns, turn     a job that is ready again: as in submit.lua
+-- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
 -- expiring               zset     job:tenant:id -> ms of its purge; no TTL
 --
 -- ARGV  2 tenant   3 id   4 fence, or '' for the keeper   5 how: 'again' when another attempt may help, 'final' when
@@ -42,8 +43,7 @@ if run >= tonumber(at[9]) then return failed(ARGV[7]) end
 if ARGV[5] == 'final' or (ARGV[5] == 'again' and tonumber(at[4]) >= tonumber(at[5])) then return failed(ARGV[6]) end
 
 take_away(tenant, id)
-redis.call('HSET', record, 'state', QUEUED)
-redis.call('HINCRBY', record, 'version', 1)
+set_state(tenant, id, QUEUED)
 if ARGV[5] == 'uncharged' then redis.call('HINCRBY', record, 'attempt', -1) end
 if ARGV[8] ~= '' then redis.call('HSET', record, 'checkpoint', ARGV[8]) end
 if ARGV[9] == '1' then redis.call('HSET', record, 'frugal', '1') end

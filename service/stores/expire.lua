@@ -3,6 +3,7 @@
 -- deadlines              zset     tenant:id -> ms by which it must have started; no TTL
 -- job:<tenant>:<id>      hash     when it has expired, with the TTL of its retention and a day
 -- ready:<tenant>, deadlines, leases, active:<tenant>   sorted sets and a set that a job leaves when it ends
+-- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
 -- expiring               zset     job:tenant:id -> ms of its purge; no TTL
 --
 -- ARGV  2 how many at most

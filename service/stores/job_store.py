@@ -53,7 +53,7 @@ class JobStore:
     def __init__(self, client: RedisClient, *, prefix: str) -> None:
         self._redis = client
         self._prefix = prefix
-        self._scripts = Scripts(client, prefix, "submit", "cancel")
+        self._scripts = Scripts(client, prefix, "submit", "cancel", "forget")
 
     def _key(self, *parts: str) -> str:
         return self._prefix + ":".join(parts)
@@ -92,6 +92,7 @@ class JobStore:
                 PRIORITY_HEAD_START_MS[job.spec.priority],
                 "" if deadline is None else round(deadline * 1000),
                 json.dumps([image_hold(image.sha256) for image in job.inputs]),
+                json.dumps([f"{name}={value}" for name, value in job.spec.labels.items()]),
                 *posted(job),
                 client=pipe,
             )
@@ -129,6 +130,12 @@ class JobStore:
     def cancel(self, tenant: str, job_id: str) -> JobState | None:
         """End a queued job, ask the worker of a running one to stop; return its state, None when there is no job."""
         state = self._scripts.run("cancel", tenant, job_id)
+        return JobState(state) if state else None
+
+    @translated
+    def forget(self, tenant: str, job_id: str) -> JobState | None:
+        """Let a job be purged as soon as it has ended, and end it if need be; return its state as `cancel` does."""
+        state = self._scripts.run("forget", tenant, job_id)
         return JobState(state) if state else None
 
     @translated

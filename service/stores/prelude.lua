@@ -17,6 +17,16 @@ local function make_ready(tenant, id, score)
   redis.call('ZADD', key('turns'), 'NX', redis.call('INCR', key('turn')), tenant)
 end
 
+-- Moves a job to a state, and lists it under that one alone.
+local function set_state(tenant, id, state)
+  local record = key('job', tenant, id)
+  local at = redis.call('HMGET', record, 'state', 'created_ms')
+  if at[1] then redis.call('ZREM', key('jobs', tenant, at[1]), id) end
+  redis.call('ZADD', key('jobs', tenant, state), at[2], id)
+  redis.call('HSET', record, 'state', state)
+  redis.call('HINCRBY', record, 'version', 1)
+end
+
 -- Somebody needs objects of the storage: they stay until nobody does. Returns where they lie, which the first holder
 -- has decided.
 local function hold(tenant, name, holder, objects)
@@ -50,9 +60,9 @@ local function finish(tenant, id, state, now, ...)
   take_away(tenant, id)
   redis.call('ZREM', key('ready', tenant), id)
   redis.call('ZREM', key('deadlines'), tenant .. ':' .. id)
-  redis.call('HSET', record, 'state', state, 'finished_ms', now, 'expires_ms', expires, ...)
+  set_state(tenant, id, state)
+  redis.call('HSET', record, 'finished_ms', now, 'expires_ms', expires, ...)
   redis.call('HDEL', record, 'checkpoint')
-  redis.call('HINCRBY', record, 'version', 1)
   redis.call('PEXPIREAT', record, expires + DAY_MS)
   redis.call('ZADD', key('expiring'), expires, 'job:' .. tenant .. ':' .. id)
   return expires

@@ -4,13 +4,14 @@
 -- job:<tenant>:<id>      hash     deleted
 -- upload:<tenant>:<id>   hash     deleted
 -- held:<tenant>:<name>   hash     loses this holder
+-- jobs:<tenant>, jobs:<tenant>:<state>, labeled:<tenant>:<name>=<value>   zset   lose the job
 -- gone:<tenant>:<id>     string   '1', so that the job's id is known to have been one; TTL 30 days
 --
 -- ARGV  2 'job' or 'upload'   3 tenant   4 id
 -- Returns where objects lie that nobody holds any more, for the caller to delete.
 local kind, tenant, id = ARGV[2], ARGV[3], ARGV[4]
 local member, what = kind .. ':' .. tenant .. ':' .. id, key(kind, tenant, id)
-local at = redis.call('HMGET', what, 'expires_ms', 'holds', 'result')
+local at = redis.call('HMGET', what, 'expires_ms', 'holds', 'result', 'state', 'labels')
 if at[1] and tonumber(at[1]) > now_ms() then return {} end
 redis.call('ZREM', key('expiring'), member)
 if not at[1] then return {} end
@@ -23,5 +24,10 @@ for _, name in ipairs(names) do
   if objects then table.insert(free, objects) end
 end
 redis.call('DEL', what)
-if kind == 'job' then redis.call('SET', key('gone', tenant, id), '1', 'PX', 30 * DAY_MS) end
+if kind == 'job' then
+  redis.call('SET', key('gone', tenant, id), '1', 'PX', 30 * DAY_MS)
+  redis.call('ZREM', key('jobs', tenant), id)
+  redis.call('ZREM', key('jobs', tenant, at[4]), id)
+  for _, label in ipairs(cjson.decode(at[5])) do redis.call('ZREM', key('labeled', tenant, label), id) end
+end
 return free

@@ -10,9 +10,11 @@
 -- turns, turn                   zset, string   tenants that have ready jobs, in the order of their turns; no TTL
 -- deadlines                     zset     tenant:id -> ms by which it must have started; no TTL
 -- expiring                      zset     job:tenant:id -> ms of its purge; no TTL
+-- jobs:<tenant>, jobs:<tenant>:<state>, labeled:<tenant>:<name>=<value>   zset   id -> created_ms; no TTL
 --
 -- ARGV  2 tenant   3 id   4 fingerprint of what was posted   5 work, or '' to paint in any case   6 head start in ms
---       7 ms until the start deadline, or ''   8 names of what the job's inputs hold, as JSON   9… field, value, …
+--       7 ms until the start deadline, or ''   8 names of what the job's inputs hold, as JSON
+--       9 its labels, name=value, as JSON   10… field, value, …
 -- Returns {what, the record's fields and values}: 'made', 'same' (was there already), 'other' (the id is another
 -- job's); or {'missing', the name of an input that nobody holds any more}.
 local tenant, id = ARGV[2], ARGV[3]
@@ -32,8 +34,11 @@ end
 for _, name in ipairs(inputs) do hold(tenant, name, 'job:' .. id, '') end
 
 local now = now_ms()
-redis.call('HSET', record, 'created_ms', now, 'attempt', 0, 'fence', 0, 'version', 1, 'run_ms', 0,
-  'fingerprint', ARGV[4], 'work', ARGV[5], 'holds', ARGV[8], 'state', QUEUED, unpack(ARGV, 9))
+redis.call('HSET', record, 'created_ms', now, 'attempt', 0, 'fence', 0, 'version', 0, 'run_ms', 0,
+  'fingerprint', ARGV[4], 'work', ARGV[5], 'holds', ARGV[8], 'labels', ARGV[9], unpack(ARGV, 10))
+set_state(tenant, id, QUEUED)
+redis.call('ZADD', key('jobs', tenant), now, id)
+for _, label in ipairs(cjson.decode(ARGV[9])) do redis.call('ZADD', key('labeled', tenant, label), now, id) end
 
 local same = key('same', tenant, ARGV[5])
 local source = ARGV[5] ~= '' and redis.call('GET', same)
