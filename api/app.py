@@ -11,8 +11,9 @@ from starlette.middleware import Middleware
 
 import service
 from api import problems
+from api.hub import Hub
 from api.limits import BodyCap, RequestId
-from api.routes import health, jobs, uploads
+from api.routes import events, health, jobs, uploads
 from api.wire import ProblemOut
 from service.spec import RenderSpec
 
@@ -26,8 +27,10 @@ def create_app(services: Services) -> FastAPI:
     """Build the API over open services, which it closes when it stops."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.hub.start()
         yield
+        await app.state.hub.stop()
         services.close()
 
     app = FastAPI(
@@ -44,9 +47,9 @@ def create_app(services: Services) -> FastAPI:
         ],
         responses={"default": {"model": ProblemOut, "description": "A problem (RFC 9457)."}},
     )
-    app.state.services = services
+    app.state.services, app.state.hub = services, Hub(services.events)
     problems.install(app)
-    for room in (jobs, uploads, health):
+    for room in (jobs, events, uploads, health):
         app.include_router(room.router)
     _describe(app)
     return app

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.hub import Hub
 from service.errors import Unauthorized
 from service.keys import authenticate
 from service.stores.key_store import KeyRecord
@@ -20,6 +21,12 @@ def services(request: Request) -> Services:
     return cast("Services", request.app.state.services)
 
 
+def hub(request: Request) -> Hub:
+    """Give the hub of this process."""
+    return cast("Hub", request.app.state.hub)
+
+
+TheHub = Annotated[Hub, Depends(hub)]
 TheServices = Annotated[Services, Depends(services)]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 

@@ -94,12 +94,13 @@ class LinksOut(BaseModel):
     """Where else to go."""
 
     self: str
+    events: str
     cancel: str
     retry: str
     result: str
 
 
-LINKS = {"self": "", "cancel": "/cancel", "retry": "/retry", "result": "/result"}
+LINKS = {"self": "", "events": "/events", "cancel": "/cancel", "retry": "/retry", "result": "/result"}
 
 
 class JobOut(BaseModel):

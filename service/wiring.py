@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from service.stores.blob_store import BlobStore
 from service.stores.claim_store import ClaimStore
 from service.stores.connection import RedisClient, connect
+from service.stores.event_store import EventStore
 from service.stores.job_list import JobList
 from service.stores.job_store import JobStore
 from service.stores.key_store import KeyStore
@@ -28,6 +29,7 @@ class Services:
     settings: Settings
     jobs: JobStore
     lists: JobList
+    events: EventStore
     claims: ClaimStore
     upkeep: UpkeepStore
     uploads: UploadStore
@@ -58,6 +60,7 @@ def open_services(settings: Settings) -> Services:
         settings=settings,
         jobs=JobStore(client, prefix=prefix),
         lists=JobList(client, prefix=prefix),
+        events=EventStore(client, prefix=prefix),
         claims=ClaimStore(
             client,
             prefix=prefix,

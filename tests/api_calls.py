@@ -17,10 +17,13 @@ def uploaded(client: httpx.Client, photograph: bytes) -> str:
     return str(answer.json()["id"])
 
 
-def posted(client: httpx.Client, **wish: Any) -> httpx.Response:
+def spec(**wish: Any) -> dict[str, Any]:
     image = {"data": base64.b64encode(photograph_bytes()).decode()}
-    spec = {"kind": "transfer", "content": image, "styles": [{"image": image}], **wish}
-    return client.post("/v1/jobs", content=json.dumps(spec), headers={"Content-Type": "application/json"})
+    return {"kind": "transfer", "content": image, "styles": [{"image": image}], **wish}
+
+
+def posted(client: httpx.Client, **wish: Any) -> httpx.Response:
+    return client.post("/v1/jobs", content=json.dumps(spec(**wish)), headers={"Content-Type": "application/json"})
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str, *pointers: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +13,11 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from api import pages
-from api.deps import Reader, TheServices, Writer
+from api.deps import Reader, TheHub, TheServices, Writer
 from api.forms import BODIES, read_spec
-from api.idempotency import IdempotencyKey, answered_once
+from api.hub import terminal_within
+from api.idempotency import Answer, IdempotencyKey, answered_once
+from api.prefer import Prefer, applied, wait_s
 from api.wire import JobOut, JobsOut
 from service.cancel import cancel
 from service.forget import forget
@@ -28,8 +31,13 @@ POLL_S = 1
 
 
 @router.post("", status_code=202, response_model=JobOut, summary="Post a job", openapi_extra=BODIES)
-async def create_job(
-    request: Request, caller: Writer, services: TheServices, idempotency_key: IdempotencyKey = None
+async def create_job(  # noqa: PLR0913, PLR0917 - what a request brings
+    request: Request,
+    caller: Writer,
+    services: TheServices,
+    hub: TheHub,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
 ) -> Response:
     """Accept a job: a JSON spec, or its images as files with the rest of the spec beside them."""
     spec = await read_spec(request)
@@ -39,11 +47,14 @@ async def create_job(
         return JobOut.of(describe(job, services=services)).model_dump_json()
 
     if idempotency_key is None:
-        return _accepted(await run_in_threadpool(post))
-    answer = await run_in_threadpool(
-        answered_once, idempotency_key, spec, post, tenant=caller.tenant, services=services
-    )
-    return _accepted(answer.body, replayed=answer.replayed)
+        answer = Answer(await run_in_threadpool(post), replayed=False)
+    else:
+        answer = await run_in_threadpool(
+            answered_once, idempotency_key, spec, post, tenant=caller.tenant, services=services
+        )
+    body = await _held(answer.body, prefer, caller.tenant, services=services, hub=hub)
+    headers = applied(wait_s(prefer)) | ({"Idempotency-Replayed": "true"} if answer.replayed else {})
+    return _accepted(body, headers=headers)
 
 
 @router.put(
@@ -54,12 +65,15 @@ async def create_job(
     openapi_extra=BODIES,
     responses={200: {"model": JobOut, "description": "It was posted before."}},
 )
-async def put_job(job_id: UUID, request: Request, caller: Writer, services: TheServices) -> Response:
+async def put_job(  # noqa: PLR0913, PLR0917 - what a request brings
+    job_id: UUID, request: Request, caller: Writer, services: TheServices, hub: TheHub, prefer: Prefer = None
+) -> Response:
     """Accept a job as POST does, under an id that the client has chosen. The same id with the same spec is one job."""
     spec = await read_spec(request)
     submitted = await run_in_threadpool(submit, spec, tenant=caller.tenant, services=services, job_id=str(job_id))
     tracked = await run_in_threadpool(describe, submitted.job, services=services)
-    return _accepted(JobOut.of(tracked).model_dump_json(), status_code=202 if submitted.made else 200)
+    body = await _held(JobOut.of(tracked).model_dump_json(), prefer, caller.tenant, services=services, hub=hub)
+    return _accepted(body, status_code=202 if submitted.made else 200, headers=applied(wait_s(prefer)))
 
 
 @router.get("", summary="List jobs")
@@ -84,11 +98,21 @@ def list_jobs(  # noqa: PLR0913, PLR0917 - a filter each
 
 
 @router.get("/{job_id}", summary="Get a job", responses={304: {"description": "Unchanged."}})
-def get_job(job_id: str, request: Request, response: Response, caller: Reader, services: TheServices) -> Any:
-    """Say how a job stands."""
-    tracked = track(caller.tenant, job_id, services=services)
+async def get_job(  # noqa: PLR0913, PLR0917 - what a request brings
+    job_id: str,
+    request: Request,
+    response: Response,
+    caller: Reader,
+    services: TheServices,
+    hub: TheHub,
+    prefer: Prefer = None,
+) -> Any:
+    """Say how a job stands; with `Prefer: wait=N`, when it is terminal or N seconds are over."""
+    if seconds := wait_s(prefer):
+        await terminal_within(hub, services.jobs, caller.tenant, job_id, seconds=seconds)
+    tracked = await run_in_threadpool(track, caller.tenant, job_id, services=services)
     etag = _etag(tracked, window_s=services.settings.presign_ttl_s)
-    headers = {"ETag": etag} | ({} if tracked.job.state.terminal else {"Retry-After": str(POLL_S)})
+    headers = {"ETag": etag, **applied(seconds)} | ({} if tracked.job.state.terminal else {"Retry-After": str(POLL_S)})
     if request.headers.get("If-None-Match") == etag:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
@@ -136,14 +160,21 @@ def cancel_job(job_id: str, response: Response, caller: Writer, services: TheSer
     return JobOut.of(describe(job, services=services))
 
 
-def _accepted(body: str, *, status_code: int = 202, replayed: bool = False) -> Response:
+async def _held(body: str, prefer: str | None, tenant: str, *, services: TheServices, hub: TheHub) -> str:
+    """Hold an answer for as long as the client would wait, and give the job as it then stands."""
+    posted = json.loads(body)
+    if not wait_s(prefer) or posted["terminal"]:
+        return body
+    job = await terminal_within(hub, services.jobs, tenant, posted["id"], seconds=wait_s(prefer))
+    return JobOut.of(await run_in_threadpool(describe, job, services=services)).model_dump_json()
+
+
+def _accepted(body: str, *, status_code: int = 202, headers: Mapping[str, str] | None = None) -> Response:
     job = json.loads(body)
-    headers = {"Location": job["links"]["self"]}
+    said = {"Location": job["links"]["self"], **(headers or {})}
     if not job["terminal"]:
-        headers["Retry-After"] = str(POLL_S)
-    if replayed:
-        headers["Idempotency-Replayed"] = "true"
-    return Response(body, status_code=status_code, media_type="application/json", headers=headers)
+        said["Retry-After"] = str(POLL_S)
+    return Response(body, status_code=status_code, media_type="application/json", headers=said)
 
 
 def _etag(tracked: Tracked, *, window_s: int) -> str:

@@ -10,6 +10,7 @@
 -- job:<tenant>:<id>      hash
 -- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
 -- claim:<token>          hash     tenant and id given to this very call; TTL of the lease
+-- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
 --
 -- ARGV  2 token   3 owner   4 lease TTL in ms   5 cap
 -- A call that is sent again because its answer was lost gets the same job again. A job whose start deadline has

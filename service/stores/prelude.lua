@@ -17,6 +17,14 @@ local function make_ready(tenant, id, score)
   redis.call('ZADD', key('turns'), 'NX', redis.call('INCR', key('turn')), tenant)
 end
 
+-- Tells whoever follows a job: the event is kept for a day, and everybody who listens is woken.
+local function tell(tenant, id, kind, data)
+  local events = key('events', tenant, id)
+  redis.call('XADD', events, 'MAXLEN', '~', 256, '*', 'kind', kind, 'data', data)
+  redis.call('PEXPIRE', events, DAY_MS)
+  redis.call('PUBLISH', key('changed'), tenant .. ':' .. id)
+end
+
 -- Moves a job to a state, and lists it under that one alone.
 local function set_state(tenant, id, state)
   local record = key('job', tenant, id)
@@ -25,6 +33,7 @@ local function set_state(tenant, id, state)
   redis.call('ZADD', key('jobs', tenant, state), at[2], id)
   redis.call('HSET', record, 'state', state)
   redis.call('HINCRBY', record, 'version', 1)
+  tell(tenant, id, 'state', cjson.encode({status = state}))
 end
 
 -- Somebody needs objects of the storage: they stay until nobody does. Returns where they lie, which the first holder

@@ -3,6 +3,7 @@
 -- expiring               zset     job:tenant:id or upload:tenant:id -> ms of its purge; no TTL
 -- job:<tenant>:<id>      hash     deleted
 -- upload:<tenant>:<id>   hash     deleted
+-- events:<tenant>:<id>   stream   deleted
 -- held:<tenant>:<name>   hash     loses this holder
 -- jobs:<tenant>, jobs:<tenant>:<state>, labeled:<tenant>:<name>=<value>   zset   lose the job
 -- gone:<tenant>:<id>     string   '1', so that the job's id is known to have been one; TTL 30 days
@@ -23,7 +24,7 @@ for _, name in ipairs(names) do
   local objects = let_go(tenant, name, kind .. ':' .. id)
   if objects then table.insert(free, objects) end
 end
-redis.call('DEL', what)
+redis.call('DEL', what, key('events', tenant, id))
 if kind == 'job' then
   redis.call('SET', key('gone', tenant, id), '1', 'PX', 30 * DAY_MS)
   redis.call('ZREM', key('jobs', tenant), id)

@@ -2,6 +2,7 @@
 --
 -- job:<tenant>:<id>      hash
 -- leases                 zset     tenant:id -> lease_until in ms; no TTL
+-- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
 --
 -- ARGV  2 tenant   3 id   4 fence   5 lease TTL in ms   6 progress as JSON, or ''   7 key of the checkpoint, or ''
 -- Returns the job's state, or false when it is no longer this worker's.
@@ -14,6 +15,7 @@ redis.call('ZADD', key('leases'), lease_until, ARGV[2] .. ':' .. ARGV[3])
 if ARGV[6] ~= '' then
   redis.call('HSET', record, 'progress', ARGV[6])
   redis.call('HINCRBY', record, 'version', 1)
+  tell(ARGV[2], ARGV[3], 'progress', ARGV[6])
 end
 if ARGV[7] ~= '' then redis.call('HSET', record, 'checkpoint', ARGV[7]) end
 return at[1]

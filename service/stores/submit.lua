@@ -11,6 +11,7 @@
 -- deadlines                     zset     tenant:id -> ms by which it must have started; no TTL
 -- expiring                      zset     job:tenant:id -> ms of its purge; no TTL
 -- jobs:<tenant>, jobs:<tenant>:<state>, labeled:<tenant>:<name>=<value>   zset   id -> created_ms; no TTL
+-- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
 --
 -- ARGV  2 tenant   3 id   4 fingerprint of what was posted   5 work, or '' to paint in any case   6 head start in ms
 --       7 ms until the start deadline, or ''   8 names of what the job's inputs hold, as JSON

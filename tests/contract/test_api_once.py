@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,17 +14,11 @@ from service.keys import create_key
 from service.settings import Settings
 from service.sweep import purge
 from service.wiring import Services
-from tests.api_calls import assert_problem, posted
-from tests.images import photograph_bytes
+from tests.api_calls import assert_problem, posted, spec
 from tests.jobs import RESULT
 from tests.served import served
 
 pytestmark = pytest.mark.servers
-
-
-def spec(**wish: Any) -> dict[str, Any]:
-    image = {"data": base64.b64encode(photograph_bytes()).decode()}
-    return {"kind": "transfer", "content": image, "styles": [{"image": image}], **wish}
 
 
 def post(client: httpx.Client, key: str, **wish: Any) -> httpx.Response:

@@ -1,0 +1,57 @@
+"""`/v1/jobs/{id}/events`: a job followed as it happens, by server-sent events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from api.deps import Reader, TheHub, TheServices
+from api.hub import ANYWAY_S, set_within
+from api.wire import JobOut
+from service.errors import Gone, Unavailable
+from service.job import Job
+from service.track import describe
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_ID = re.compile(r"\d{1,15}-\d{1,9}")
+
+
+def known(job_id: str, caller: Reader, services: TheServices) -> Job:
+    """Look the job up before the stream begins, so that its absence is a problem and no stream."""
+    return services.jobs.get(caller.tenant, job_id)
+
+
+@router.get("/{job_id}/events", response_class=EventSourceResponse, summary="Follow a job")
+async def follow_job(
+    job: Annotated[Job, Depends(known)],
+    services: TheServices,
+    hub: TheHub,
+    last_event_id: Annotated[str | None, Header(description="Go on after this event.")] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Send `state` and `progress` as they happen, and `end` with the whole job when it is terminal.
+
+    What happened before comes first, as far as it is known: about 256 events, for a day. `Last-Event-ID` resumes.
+    """
+    last = last_event_id if last_event_id and _ID.fullmatch(last_event_id) else None
+    with hub.watching(job.tenant, job.id) as changed:
+        while True:
+            changed.clear()
+            try:
+                job = await run_in_threadpool(services.jobs.get, job.tenant, job.id)
+                happened = await run_in_threadpool(services.events.since, job.tenant, job.id, last)
+            except (Gone, Unavailable):  # whoever asks again learns what is the matter, and goes on from his last event
+                return
+            for event in happened:
+                last = event.id
+                yield ServerSentEvent(event=event.kind, id=event.id, data=event.data)
+            if job.state.terminal:
+                tracked = await run_in_threadpool(describe, job, services=services)
+                yield ServerSentEvent(event="end", id=last, data=JobOut.of(tracked))
+                return
+            await set_within(changed, ANYWAY_S)
