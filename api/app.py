@@ -20,6 +20,8 @@ from service.spec import RenderSpec
 if TYPE_CHECKING:
     from service.wiring import Services
 
+STREAM = "text/event-stream"
+
 DESCRIPTION = "Repaints a photograph in the manner of a painting. Post a job, follow it, fetch the picture."
 
 
@@ -67,8 +69,11 @@ def _describe(app: FastAPI) -> None:
             description["components"]["schemas"] |= definitions | {"RenderSpec": schema}
             for path in description["paths"].values():
                 for operation in path.values():
-                    answer = operation["responses"]["default"]["content"]
-                    answer[problems.MEDIA_TYPE] = answer.pop("application/json")
+                    problem = operation["responses"]["default"]
+                    problem["content"] = {problems.MEDIA_TYPE: next(iter(problem["content"].values()))}
+                    for answer in operation["responses"].values():
+                        if STREAM in answer.get("content", {}):  # its schema of items is one of OpenAPI 3.2
+                            answer["content"][STREAM] = {"schema": {"type": "string"}}
                     operation["responses"].pop("422", None)  # ours is the problem above
             app.openapi_schema = description
         return app.openapi_schema
