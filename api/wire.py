@@ -97,10 +97,18 @@ class LinksOut(BaseModel):
     events: str
     cancel: str
     retry: str
+    preview: str
     result: str
 
 
-LINKS = {"self": "", "events": "/events", "cancel": "/cancel", "retry": "/retry", "result": "/result"}
+LINKS = {
+    "self": "",
+    "events": "/events",
+    "cancel": "/cancel",
+    "retry": "/retry",
+    "preview": "/preview",
+    "result": "/result",
+}
 
 
 class JobOut(BaseModel):

@@ -13,7 +13,7 @@ from service.errors import BlobStoreUnavailable, InputMissing, NotFound, StaleCh
 from service.job import OutputFile
 from service.log import log
 from service.pictures import decode_stored
-from service.places import CHECKPOINT
+from service.places import CHECKPOINT, PREVIEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,10 +77,16 @@ class AttemptFiles:
         self.blobs.put(key, data, content_type="application/zip")
         return key
 
+    def store_preview(self, data: bytes) -> str:
+        """Write how it looks so far over what was there before; return the key. Waits for nobody."""
+        key = f"{self.job.attempt_prefix}{PREVIEW}"
+        self.blobs.put(key, data, content_type="image/webp")
+        return key
+
     def tidy(self) -> None:
-        """Delete the checkpoints of a job that needs none any more."""
-        used = {self.job.checkpoint, self.lease.checkpoint} - {None}
-        self._try(lambda: self.blobs.delete([key for key in used if key]))
+        """Delete the checkpoints of a job that needs none any more, and the preview."""
+        used = [self.job.checkpoint, self.lease.checkpoint, f"{self.job.attempt_prefix}{PREVIEW}"]
+        self._try(lambda: self.blobs.delete(sorted({key for key in used if key})))
 
     def discard(self, *, checkpoint: bool) -> None:
         """Delete what this attempt wrote, as nobody was told of it; its checkpoint only if that is said."""

@@ -101,6 +101,7 @@ class Job:
         run_ms: how long the attempts that have ended ran, together.
         frugal: whether an attempt ran out of memory, so that the next ones shall save it.
         checkpoint: key of the object from which the next attempt may go on.
+        preview: key of a picture of how it looks so far, while it is painted.
     """
 
     tenant: str
@@ -116,6 +117,7 @@ class Job:
     run_ms: int = 0
     frugal: bool = False
     checkpoint: str | None = None
+    preview: str | None = None
     started_ms: int | None = None
     finished_ms: int | None = None
     expires_ms: int | None = None

@@ -17,6 +17,9 @@ class Lease(Protocol):
     checkpoint: str | None
     """Key of the newest checkpoint that this attempt has stored, for the next heartbeat to record."""
 
+    preview: str | None
+    """Key of a preview that the next heartbeat is to tell of, which then forgets it."""
+
     def note(self, progress: Mapping[str, Any]) -> None:
         """Keep the progress for the next heartbeat."""
 

@@ -3,6 +3,7 @@
     <tenant>/inputs/<sha256>/<generation>.png            one picture, shared by all who hold `image/<sha256>`
     <tenant>/jobs/<id>/attempts/<fence>/<file>           of one attempt; published: held as `result/<id>/<fence>`
     <tenant>/jobs/<id>/attempts/<fence>/checkpoint.npz   where the next attempt may go on
+    <tenant>/jobs/<id>/attempts/<fence>/preview.webp     how it looks so far
 
 An object that was let go is never used again: who brings the same picture later puts it under a new generation, so
 that a deletion on its way can't hit what came after it.
@@ -14,7 +15,8 @@ import re
 import secrets
 from typing import NamedTuple
 
-CHECKPOINT = "checkpoint.npz"
+CHECKPOINT, PREVIEW = "checkpoint.npz", "preview.webp"
+"""Files that only an attempt which is under way, or the next one, has a use for."""
 
 _IMAGE = re.compile(r"([^/]+)/inputs/([0-9a-f]{64})/[^/]+")
 _ATTEMPT = re.compile(r"([^/]+)/jobs/([^/]+)/attempts/(\d+)/(.+)")

@@ -75,6 +75,22 @@ def output_url(tenant: str, job_id: str, name: str, *, services: Services) -> st
     raise NoResult(job_id=job_id, name=name, status=job.state, final=job.state.terminal)
 
 
+def preview_url(job: Job, *, services: Services) -> str:
+    """Give a short-lived URL of how a job looks so far.
+
+    Raises:
+        NoResult: there is nothing to be seen yet, or no longer.
+    """
+    if job.preview is None:
+        raise NoResult(job_id=job.id, name="preview", status=job.state, final=job.state.terminal)
+    return services.blobs.presign(
+        job.preview,
+        filename=f"impasto-{job.id}-preview.webp",
+        content_type="image/webp",
+        ttl_s=2 * services.settings.presign_ttl_s,
+    )
+
+
 def _published(job: Job, file: OutputFile, *, services: Services) -> Published:
     name = f"impasto-{job.id}-{file.key.rpartition('/')[2]}"
     # Twice: an answer may be kept for one window and its URL must still work for another.

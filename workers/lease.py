@@ -43,6 +43,7 @@ class HeldLease:
     ) -> None:
         assert job.spec.run_timeout_s is not None, "the spec is not resolved"
         self.checkpoint: str | None = None
+        self.preview: str | None = None
         self._job, self._claims, self._draining = job, claims, draining
         self._silence_s, self._grace_s = ttl_s * (1 - MARGIN), ttl_s
         self._interval_s = min(ttl_s / 3, 1.0)  # a second, so that clients see the progress move
@@ -101,7 +102,8 @@ class HeldLease:
             return
         asked = time.monotonic()
         try:
-            self._state = self._claims.renew(self._job, self._progress, checkpoint=self.checkpoint)
+            preview, self.preview = self.preview, None
+            self._state = self._claims.renew(self._job, self._progress, checkpoint=self.checkpoint, preview=preview)
         except JobStoreUnavailable as error:
             log().warning("renewal_failed", job_id=self._job.id, detail=str(error))
         else:

@@ -15,7 +15,8 @@ from api.hub import ANYWAY_S, set_within
 from api.wire import JobOut
 from service.errors import Gone, Unavailable
 from service.job import Job
-from service.track import describe
+from service.stores.event_store import Event
+from service.track import describe, preview_url
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -34,7 +35,7 @@ async def follow_job(
     hub: TheHub,
     last_event_id: Annotated[str | None, Header(description="Go on after this event.")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Send `state` and `progress` as they happen, and `end` with the whole job when it is terminal.
+    """Send `state`, `progress` and `preview` as they happen, and `end` with the whole job when it is terminal.
 
     What happened before comes first, as far as it is known: about 256 events, for a day. `Last-Event-ID` resumes.
     """
@@ -49,9 +50,16 @@ async def follow_job(
                 return
             for event in happened:
                 last = event.id
-                yield ServerSentEvent(event=event.kind, id=event.id, data=event.data)
+                yield ServerSentEvent(event=event.kind, id=event.id, data=event.data | _seen(event, job, services))
             if job.state.terminal:
                 tracked = await run_in_threadpool(describe, job, services=services)
                 yield ServerSentEvent(event="end", id=last, data=JobOut.of(tracked))
                 return
             await set_within(changed, ANYWAY_S)
+
+
+def _seen(event: Event, job: Job, services: TheServices) -> dict[str, str]:
+    """Say where a preview can be looked at while there is one; it is always the newest."""
+    if event.kind != "preview" or job.preview is None:
+        return {}
+    return {"url": preview_url(job, services=services)}

@@ -22,7 +22,7 @@ from api.wire import JobOut, JobsOut
 from service.cancel import cancel
 from service.forget import forget
 from service.submit import retry, submit
-from service.track import Tracked, describe, listed, output_url, track
+from service.track import Tracked, describe, listed, output_url, preview_url, track
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -123,6 +123,12 @@ async def get_job(  # noqa: PLR0913, PLR0917 - what a request brings
 def get_result(job_id: str, caller: Reader, services: TheServices) -> str:
     """Redirect to a short-lived URL of the picture."""
     return output_url(caller.tenant, job_id, "result", services=services)
+
+
+@router.get("/{job_id}/preview", status_code=302, summary="See how it looks so far", response_class=RedirectResponse)
+def get_preview(job_id: str, caller: Reader, services: TheServices) -> str:
+    """Redirect to a short-lived URL of a small WebP of the painting as it stands, a few times a minute a new one."""
+    return preview_url(services.jobs.get(caller.tenant, job_id), services=services)
 
 
 @router.get("/{job_id}/timelapse", status_code=302, summary="Fetch the timelapse", response_class=RedirectResponse)

@@ -55,15 +55,21 @@ class ClaimStore:
 
     @translated
     def renew(
-        self, job: Job, progress: Mapping[str, Any] | None = None, *, checkpoint: str | None = None
+        self,
+        job: Job,
+        progress: Mapping[str, Any] | None = None,
+        *,
+        checkpoint: str | None = None,
+        preview: str | None = None,
     ) -> JobState | None:
-        """Prolong the lease, note the progress and where a checkpoint lies.
+        """Prolong the lease, note the progress and where a checkpoint lies; say that there is a new preview.
 
         Returns:
             RUNNING, or CANCELING when the worker is to stop; None when the job is no longer this claim's.
         """
         noted = json.dumps(progress) if progress else ""
-        state = self._scripts.run("renew", job.tenant, job.id, job.fence, self._ttl_ms, noted, checkpoint or "")
+        objects = (checkpoint or "", preview or "")
+        state = self._scripts.run("renew", job.tenant, job.id, job.fence, self._ttl_ms, noted, *objects)
         return JobState(state) if state else None
 
     @translated

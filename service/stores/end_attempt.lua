@@ -33,7 +33,7 @@ local function failed(error)
   return FAILED
 end
 
-redis.call('HDEL', record, 'progress')
+redis.call('HDEL', record, 'progress', 'preview')
 local run = at[8] + now - at[7]
 redis.call('HSET', record, 'run_ms', run)
 if at[1] == CANCELING then

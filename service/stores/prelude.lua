@@ -71,7 +71,7 @@ local function finish(tenant, id, state, now, ...)
   redis.call('ZREM', key('deadlines'), tenant .. ':' .. id)
   set_state(tenant, id, state)
   redis.call('HSET', record, 'finished_ms', now, 'expires_ms', expires, ...)
-  redis.call('HDEL', record, 'checkpoint')
+  redis.call('HDEL', record, 'checkpoint', 'preview')
   redis.call('PEXPIREAT', record, expires + DAY_MS)
   redis.call('ZADD', key('expiring'), expires, 'job:' .. tenant .. ':' .. id)
   return expires

@@ -75,6 +75,7 @@ def _parsed(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
         run_ms=int(record["run_ms"]),
         frugal="frugal" in record,
         checkpoint=record.get("checkpoint"),
+        preview=record.get("preview"),
         started_ms=whole("started_ms"),
         finished_ms=whole("finished_ms"),
         expires_ms=whole("expires_ms"),

@@ -5,6 +5,7 @@
 -- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
 --
 -- ARGV  2 tenant   3 id   4 fence   5 lease TTL in ms   6 progress as JSON, or ''   7 key of the checkpoint, or ''
+--       8 key of a new preview, or ''
 -- Returns the job's state, or false when it is no longer this worker's.
 local record = key('job', ARGV[2], ARGV[3])
 local at = redis.call('HMGET', record, 'state', 'fence', 'checkpoint')
@@ -18,4 +19,8 @@ if ARGV[6] ~= '' then
   tell(ARGV[2], ARGV[3], 'progress', ARGV[6])
 end
 if ARGV[7] ~= '' then redis.call('HSET', record, 'checkpoint', ARGV[7]) end
+if ARGV[8] ~= '' then
+  redis.call('HSET', record, 'preview', ARGV[8])
+  tell(ARGV[2], ARGV[3], 'preview', '{}')
+end
 return at[1]

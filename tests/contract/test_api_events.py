@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import httpx
@@ -147,6 +148,25 @@ def test_hundreds_may_listen_at_once_and_hold_no_thread(client: httpx.Client, se
         assert all([event["event"] for event in happening][-1] == "end" for happening in listening)
         for stream in streams:
             stream.__exit__(None, None, None)
+
+
+def test_a_preview_is_told_of_and_can_be_looked_at_while_it_is_painted(
+    client: httpx.Client, services: Services
+) -> None:
+    job_id = posted(client).json()["id"]
+    assert_problem(client.get(f"/v1/jobs/{job_id}/preview"), 409, "no_result")
+    mine = claimed(services)
+    key = f"{mine.attempt_prefix}preview.webp"
+    services.blobs.put(key, b"so far", content_type="image/webp")
+    services.claims.renew(mine, preview=key)
+    with followed(client, job_id) as happening:
+        [told] = [event for event in islice(happening, 3) if event["event"] == "preview"]
+    assert httpx.get(told["data"]["url"]).content == b"so far"
+    answer = client.get(f"/v1/jobs/{job_id}/preview")
+    assert answer.status_code == 302
+    assert httpx.get(answer.headers["location"]).headers["content-type"] == "image/webp"
+    finish(services, mine)
+    assert_problem(client.get(f"/v1/jobs/{job_id}/preview"), 409, "no_result")
 
 
 # Held answers

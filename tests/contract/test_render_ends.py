@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from functools import partial
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from service.checkpoint import pack
 from service.errors import OutOfMemory, RenderError, StaleCheckpoint
@@ -195,6 +197,32 @@ def test_no_painting_waits_for_a_checkpoint_whose_storage_is_away(
         assert seen[STEPS] - seen[1] < 1
         done = services.jobs.get(tenant, job.id)
         assert (done.state, done.attempt) == (JobState.SUCCEEDED, 1)
+
+
+# Previews
+
+
+def test_how_it_looks_so_far_is_shown_while_it_is_painted_and_not_kept(
+    settings: Settings, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.saving.PREVIEW_EVERY_S", 0.05)
+    with open_services(settings.model_copy(update={"lease_ttl_s": 0.6})) as services:
+        job, seen = submitted(services, tenant), list[bytes]()
+
+        def look() -> None:
+            until(lambda: services.jobs.get(tenant, job.id).preview is not None)
+            seen.append(services.blobs.get(services.jobs.get(tenant, job.id).preview or ""))
+
+        def slowly(n: int) -> None:
+            time.sleep(0.1)
+            at_step(4, look)(n)
+
+        rendered(services, Counting(slowly), ttl_s=0.6)
+        with Image.open(BytesIO(seen[0])) as picture:
+            assert (picture.format, picture.size) == ("WEBP", (96, 64))
+        done = services.jobs.get(tenant, job.id)
+        assert (done.state, done.preview) == (JobState.SUCCEEDED, None)
+        assert stored(services, job) == ["result.png"]
 
 
 # Canceling

@@ -155,6 +155,7 @@ def test_a_sweep_deletes_what_belongs_to_nobody_and_nothing_else(services: Servi
         f"{tenant}/inputs/{'1' * 64}/abcd.png",
         f"{tenant}/inputs/{'0' * 64}/another-generation.png",
         f"{tenant}/jobs/{done}/attempts/1/checkpoint.npz",
+        f"{tenant}/jobs/{done}/attempts/1/preview.webp",
         f"{tenant}/jobs/{done}/attempts/7/result.png",
         f"{tenant}/jobs/{waiting.id}/attempts/3/result.png",
         f"{tenant}/jobs/no-job/attempts/1/result.png",
