@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -14,6 +15,13 @@ from service.errors import ImpastoError, SetupError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+
+PAUSES_S = (0.5, 1.0, 2.0)
+"""Seconds before a call that got no answer is sent again."""
+
+HELD_S = 30
+"""Seconds for which the service is asked to hold an answer; well below the time that a client waits for one."""
 
 
 class ApiProblem(ImpastoError):
@@ -77,17 +85,54 @@ class Client:
     def submit(self, images: Mapping[str, bytes], spec: Mapping[str, Any] | None = None) -> JobOut:
         """Post a job: its images as file bytes, and whatever else its spec says.
 
+        A service that does not answer is asked again, under one idempotency key: there is one job, however often the
+        call had to be repeated.
+
         Args:
             images: by JSON pointer into the spec, such as `/content`, `/styles/0/image`, `/regions/0/content_mask`.
             spec: without the images; a transfer unless it says otherwise.
         """
         files = {pointer.removeprefix("/"): (pointer.rpartition("/")[2], data) for pointer, data in images.items()}
-        answer = self._call("POST", "/v1/jobs", files=files, data={"spec": json.dumps(spec or {})})
-        return _job(answer)
+        content = {"files": files, "data": {"spec": json.dumps(spec or {})}}
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        for pause_s in (*PAUSES_S, None):
+            try:
+                return _job(self._call("POST", "/v1/jobs", headers=headers, **content))
+            except Unreachable:
+                if pause_s is None:
+                    raise
+                time.sleep(pause_s)
+        raise AssertionError("the last pause is none")
 
     def get(self, job_id: str) -> JobOut:
         """Ask how a job stands."""
         return _job(self._call("GET", f"/v1/jobs/{job_id}"))
+
+    def cancel(self, job_id: str) -> JobOut:
+        """Stop a job; it is canceled at once, or within its next steps."""
+        return _job(self._call("POST", f"/v1/jobs/{job_id}/cancel"))
+
+    def retry(self, job_id: str) -> JobOut:
+        """Post a job's spec and pictures again, as a new job."""
+        return _job(self._call("POST", f"/v1/jobs/{job_id}/retry"))
+
+    def delete(self, job_id: str) -> None:
+        """Delete a job with its result; a running one is stopped first."""
+        self._call("DELETE", f"/v1/jobs/{job_id}")
+
+    def wait(self, job_id: str, *, timeout_s: float | None = None) -> JobOut:
+        """Wait until a job is terminal, or the time is over; give it as it then stands. The service does the waiting.
+
+        Args:
+            job_id: whose end is waited for.
+            timeout_s: seconds; None waits for as long as it takes.
+        """
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            left = HELD_S if until is None else min(HELD_S, max(0, round(until - time.monotonic())))
+            job = _job(self._call("GET", f"/v1/jobs/{job_id}", headers={"Prefer": f"wait={left}"}))
+            if job.terminal or left == 0:
+                return job
 
     def follow(self, job_id: str, *, patience_s: float = 60.0) -> Iterator[JobOut]:
         """Yield the job each time that it is asked for, until it is terminal.

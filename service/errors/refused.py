@@ -114,5 +114,5 @@ class NoResult(Refused):
 
     def __init__(self, *, job_id: str, name: str, status: str, final: bool) -> None:
         self.job_id, self.name, self.status, self.final = job_id, name, status, final
-        hint = "it will have none" if final else "ask again when it has succeeded"
+        hint = "it will have none" if final else "ask again later"
         super().__init__(f"Job {job_id} is {status} and has no {name}: {hint}.")

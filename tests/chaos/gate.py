@@ -27,6 +27,7 @@ class Gate:
         self._mode: Mode = "open"
         self._delay_s = 0.0
         self._refused_share = 0.0
+        self._lost = 0
         self._trap: tuple[bytes, Callable[[], None]] | None = None
         self._random = random.Random(seed)
         self._writers: set[asyncio.StreamWriter] = set()
@@ -64,6 +65,10 @@ class Gate:
     def refuse(self, share: float) -> None:
         """Answer that share of the PUT requests of HTTP with 503."""
         self._refused_share = share
+
+    def lose_answers(self, count: int) -> None:
+        """Drop so many pieces that the server sends, and their connections."""
+        self._lost = count
 
     def trap(self, piece: bytes, spring: Callable[[], None]) -> None:
         """Call `spring` when a client sends something that holds `piece`, once, and never pass that on."""
@@ -110,7 +115,7 @@ class Gate:
             self._writers.add(there_writer)
             await asyncio.gather(
                 self._pump(reader, there_writer, lambda data: self._look(data, writer)),
-                self._pump(there_reader, writer, _pass),
+                self._pump(there_reader, writer, self._lose),
             )
             self._writers.discard(there_writer)
         writer.transport.abort()
@@ -149,6 +154,7 @@ class Gate:
             return False
         return True
 
-
-async def _pass(_: bytes) -> bool:
-    return True
+    async def _lose(self, _: bytes) -> bool:
+        """Say whether what the server sends may pass."""
+        self._lost -= 1
+        return self._lost < 0
