@@ -159,6 +159,17 @@ class JobOut(BaseModel):
         )
 
 
+class CapabilitiesOut(BaseModel):
+    """What can be asked for here."""
+
+    version: str
+    networks: dict[str, list[str]] = Field(description="By name, their layers from shallow to deep.")
+    content_layers: dict[str, float] = Field(description="The default ones, with their weights.")
+    presets: dict[str, dict[str, Any]] = Field(description="By name, the options that they set.")
+    limits: dict[str, float] = Field(description="Pixels, bytes, seconds or counts, as their names say.")
+    workers: int = Field(description="How many are at work just now.")
+
+
 class JobsOut(BaseModel):
     """A page of jobs, newest first."""
 

@@ -172,3 +172,15 @@ def test_a_service_without_its_store_lives_but_is_not_ready(
         assert_problem(answer, 503, code)
         assert answer.headers["retry-after"] == "2"
         assert "127.0.0.1" not in answer.text
+
+
+def test_a_client_can_ask_what_can_be_asked_for(client: httpx.Client, services: Services) -> None:
+    services.presence.beat("worker", "w")
+    can = client.get("/v1/capabilities").json()
+    assert can["networks"]["vgg16"][:2] == ["relu1_1", "relu1_2"]
+    assert set(can["networks"]) == {"vgg16", "vgg19"}
+    assert can["presets"]["draft"] == {"size": 256, "iterations": 50}
+    assert can["limits"]["size_pixels"] == services.settings.size_max
+    assert (can["workers"], can["content_layers"]) == (1, {"relu4_2": 1.0})
+    assert can["version"]
+    assert_problem(httpx.get(f"{client.base_url}/v1/capabilities"), 401, "unauthorized")

@@ -1,0 +1,65 @@
+"""What can be asked for here: networks and their layers, presets, limits; and who is at work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import service
+from service.networks import NETWORKS
+from service.options import CONTENT_LAYERS, PRESETS
+from service.spec import MAX_LABELS, MAX_REGIONS, MAX_STYLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from service.wiring import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a client may rely on.
+
+    Attributes:
+        version: of the service.
+        networks: by name, their layers from shallow to deep.
+        content_layers: the default ones, with their weights.
+        presets: by name, the options that they set.
+        limits: by name; pixels, bytes, seconds or counts, as their names say.
+        workers: how many are at work.
+    """
+
+    version: str
+    networks: Mapping[str, list[str]]
+    content_layers: Mapping[str, float]
+    presets: Mapping[str, Mapping[str, Any]]
+    limits: Mapping[str, float]
+    workers: int
+
+
+def capabilities(*, services: Services) -> Capabilities:
+    """Say what can be asked for.
+
+    Raises:
+        JobStoreUnavailable: Redis, which knows the workers, is out of reach.
+    """
+    settings = services.settings
+    return Capabilities(
+        version=service.__version__,
+        networks={name: list(network.layers) for name, network in NETWORKS.items()},
+        content_layers=dict(CONTENT_LAYERS),
+        presets={name: dict(options) for name, options in PRESETS.items()},
+        limits={
+            "size_pixels": settings.size_max,
+            "image_pixels": settings.image_max_pixels,
+            "image_side_pixels": settings.image_max_side,
+            "image_aspect": settings.image_max_aspect,
+            "body_bytes": settings.upload_max_bytes,
+            "run_timeout_s": settings.run_max_s,
+            "upload_ttl_s": settings.upload_ttl_s,
+            "styles": MAX_STYLES,
+            "regions": MAX_REGIONS,
+            "labels": MAX_LABELS,
+        },
+        workers=len(services.presence.alive("worker")),
+    )
