@@ -77,6 +77,7 @@ class Settings(BaseSettings):
 
     lease_ttl_s: PositiveFloat = Field(15.0, description="A worker that is silent this long has lost its job.")
     keeper_interval_s: PositiveFloat = Field(1.0, description="Between two rounds of the keeper.")
+    queue_max: PositiveInt = Field(10_000, description="Jobs that may wait, over all tenants; more are put off.")
     tenant_running_max: PositiveInt = Field(64, description="Jobs of one tenant painted at the same time.")
     run_max_s: int = Field(3600, ge=1, le=86_400, description="A job may not run for longer, all attempts together.")
     sweep_interval_s: PositiveFloat = Field(

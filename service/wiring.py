@@ -58,7 +58,7 @@ def open_services(settings: Settings) -> Services:
     client, prefix = connect(settings), settings.redis_prefix
     return Services(
         settings=settings,
-        jobs=JobStore(client, prefix=prefix),
+        jobs=JobStore(client, prefix=prefix, queue_max=settings.queue_max),
         lists=JobList(client, prefix=prefix),
         events=EventStore(client, prefix=prefix),
         claims=ClaimStore(

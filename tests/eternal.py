@@ -23,6 +23,7 @@ ETERNAL = (
     "key:",
     "keys",
     "_kombu.",
+    "unacked",
     "impasto.doorbell",
 )
 

@@ -16,7 +16,8 @@
     │   ├── JobStoreUnavailable
     │   ├── BlobStoreUnavailable
     │   │   └── BucketMissing       S3 answers, but has no such bucket
-    │   └── QueueUnavailable
+    │   ├── QueueUnavailable
+    │   └── QueueFull               too many jobs wait already
     ├── RenderError                 why an attempt ended without a picture
     │   ├── LeaseLost               the job is no longer this worker's
     │   ├── CancelRequested         the client wants it no longer
@@ -85,6 +86,7 @@ from service.errors.unavailable import (
     BlobStoreUnavailable,
     BucketMissing,
     JobStoreUnavailable,
+    QueueFull,
     QueueUnavailable,
     Unavailable,
 )
@@ -112,6 +114,7 @@ __all__ = [
     "NotFound",
     "OutOfMemory",
     "PaintFailed",
+    "QueueFull",
     "QueueUnavailable",
     "RecordUnreadable",
     "Refused",

@@ -43,3 +43,10 @@ class QueueUnavailable(Unavailable):
 
     code = "queue_unavailable"
     title = "The task queue is out of reach"
+
+
+class QueueFull(Unavailable):
+    """Raised when so many jobs wait that no more are accepted for now."""
+
+    code = "queue_full"
+    title = "Too many jobs wait already"

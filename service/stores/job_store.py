@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.errors import FieldProblem, Gone, IdTaken, InvalidSpec, JobStoreUnavailable, NotFound
+from service.errors import FieldProblem, Gone, IdTaken, InvalidSpec, JobStoreUnavailable, NotFound, QueueFull
 from service.job import PRIORITY_HEAD_START_MS, JobState
 from service.places import image_hold
 from service.stores.connection import RedisClient, translated
@@ -46,12 +46,14 @@ class JobStore:
     Args:
         client: a connection that decodes to str.
         prefix: stands before every key.
+        queue_max: jobs that may wait, over all tenants.
 
     Every method raises JobStoreUnavailable when Redis is out of reach.
     """
 
-    def __init__(self, client: RedisClient, *, prefix: str) -> None:
+    def __init__(self, client: RedisClient, *, prefix: str, queue_max: int) -> None:
         self._redis = client
+        self._queue_max = queue_max
         self._prefix = prefix
         self._scripts = Scripts(client, prefix, "submit", "cancel", "forget")
 
@@ -80,6 +82,7 @@ class JobStore:
         Raises:
             IdTaken: the tenant has used the id for another job.
             InvalidSpec: an image expired just now.
+            QueueFull: too many jobs wait already.
         """
         deadline = job.spec.start_deadline_s
         with self._redis.pipeline(transaction=False) as pipe:  # one connection, for WAITAOF counts its writes
@@ -93,12 +96,16 @@ class JobStore:
                 "" if deadline is None else round(deadline * 1000),
                 json.dumps([image_hold(image.sha256) for image in job.inputs]),
                 json.dumps([f"{name}={value}" for name, value in job.spec.labels.items()]),
+                self._queue_max,
                 *posted(job),
                 client=pipe,
             )
             if on_disk:
                 pipe.execute_command("WAITAOF", 1, replicas, DISK_WAIT_MS)
-            (what, answer), *synced = pipe.execute()
+            (what, *answers), *synced = pipe.execute()
+        if what == "full":
+            raise QueueFull(f"{self._queue_max} jobs wait already")
+        (answer,) = answers
         if what == "other":
             raise IdTaken(job.id)
         if what == "missing":

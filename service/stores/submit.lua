@@ -15,9 +15,9 @@
 --
 -- ARGV  2 tenant   3 id   4 fingerprint of what was posted   5 work, or '' to paint in any case   6 head start in ms
 --       7 ms until the start deadline, or ''   8 names of what the job's inputs hold, as JSON
---       9 its labels, name=value, as JSON   10… field, value, …
+--       9 its labels, name=value, as JSON   10 how many jobs may wait   11… field, value, …
 -- Returns {what, the record's fields and values}: 'made', 'same' (was there already), 'other' (the id is another
--- job's); or {'missing', the name of an input that nobody holds any more}.
+-- job's); or {'missing', the name of an input that nobody holds any more}, or {'full'}.
 local tenant, id = ARGV[2], ARGV[3]
 local record = key('job', tenant, id)
 
@@ -32,26 +32,34 @@ local inputs = cjson.decode(ARGV[8])
 for _, name in ipairs(inputs) do
   if redis.call('EXISTS', key('held', tenant, name)) == 0 then return {'missing', name} end
 end
+local same = key('same', tenant, ARGV[5])
+local source = ARGV[5] ~= '' and redis.call('GET', same)
+local done = source and redis.call('HMGET', key('job', tenant, source), 'state', 'result', 'outputs', 'report')
+local taken_over = done and done[1] == SUCCEEDED and redis.call('EXISTS', key('held', tenant, done[2])) == 1
+
+if not taken_over then
+  local waiting = 0
+  for _, other in ipairs(redis.call('ZRANGE', key('turns'), 0, -1)) do
+    waiting = waiting + redis.call('ZCARD', key('ready', other))
+  end
+  if waiting >= tonumber(ARGV[10]) then return {'full'} end
+end
+
 for _, name in ipairs(inputs) do hold(tenant, name, 'job:' .. id, '') end
 
 local now = now_ms()
 redis.call('HSET', record, 'created_ms', now, 'attempt', 0, 'fence', 0, 'version', 0, 'run_ms', 0,
-  'fingerprint', ARGV[4], 'work', ARGV[5], 'holds', ARGV[8], 'labels', ARGV[9], unpack(ARGV, 10))
+  'fingerprint', ARGV[4], 'work', ARGV[5], 'holds', ARGV[8], 'labels', ARGV[9], unpack(ARGV, 11))
 set_state(tenant, id, QUEUED)
 redis.call('ZADD', key('jobs', tenant), now, id)
 for _, label in ipairs(cjson.decode(ARGV[9])) do redis.call('ZADD', key('labeled', tenant, label), now, id) end
 
-local same = key('same', tenant, ARGV[5])
-local source = ARGV[5] ~= '' and redis.call('GET', same)
-if source then
-  local done = redis.call('HMGET', key('job', tenant, source), 'state', 'result', 'outputs', 'report')
-  if done[1] == SUCCEEDED and redis.call('EXISTS', key('held', tenant, done[2])) == 1 then
-    hold(tenant, done[2], 'job:' .. id, '')
-    local expires = finish(tenant, id, SUCCEEDED, now, 'started_ms', now, 'copied_from', source,
-      'result', done[2], 'outputs', done[3], 'report', done[4])
-    redis.call('SET', same, id, 'PX', expires - now)
-    return {'made', redis.call('HGETALL', record)}
-  end
+if taken_over then
+  hold(tenant, done[2], 'job:' .. id, '')
+  local expires = finish(tenant, id, SUCCEEDED, now, 'started_ms', now, 'copied_from', source,
+    'result', done[2], 'outputs', done[3], 'report', done[4])
+  redis.call('SET', same, id, 'PX', expires - now)
+  return {'made', redis.call('HGETALL', record)}
 end
 
 if ARGV[7] ~= '' then

@@ -184,3 +184,24 @@ def test_a_job_whose_retention_is_over_is_gone(client: httpx.Client, services: S
 def test_the_resolved_spec_says_how_long_the_job_may_run(client: httpx.Client) -> None:
     assert posted(client).json()["spec"]["run_timeout_s"] == 3600
     assert posted(client, run_timeout_s=30).json()["spec"]["run_timeout_s"] == 30
+
+
+# A full queue
+
+
+def test_a_full_queue_puts_a_post_off_and_takes_work_that_is_done(
+    settings: Settings, services: Services, key: str
+) -> None:
+    with served(settings.model_copy(update={"queue_max": 1}), key=key) as client:
+        first = posted(client)
+        full = posted(client, options={"seed": 1})
+        assert_problem(full, 503, "queue_full")
+        assert "retry-after" in full.headers
+        assert post(client, "k", options={"seed": 1}).status_code == 503
+        mine = services.claims.claim("w")
+        assert mine is not None
+        services.claims.commit(mine, [RESULT], {})
+        assert posted(client, options={"seed": 1}).status_code == 202
+        again = posted(client)
+        assert (again.status_code, again.json()["terminal"]) == (202, True)
+        assert again.json()["id"] != first.json()["id"]
