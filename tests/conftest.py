@@ -47,8 +47,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 @pytest.fixture
 def settings(servers: Servers) -> Settings:
-    """Settings of a world of its own: no test sees another's keys."""
-    return servers.settings.model_copy(update={"redis_prefix": f"t{uuid.uuid4().hex[:8]}:"})
+    """Settings of a world of its own: no test sees another's keys, and no keeper sweeps another's objects."""
+    own = f"t{uuid.uuid4().hex[:8]}"
+    return servers.settings.model_copy(update={"redis_prefix": f"{own}:", "s3_prefix": f"{own}/"})
 
 
 @pytest.fixture

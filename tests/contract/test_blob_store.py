@@ -62,7 +62,7 @@ def test_presigned_urls_name_the_public_endpoint(settings: Settings) -> None:
     public = settings.model_copy(update={"s3_public_endpoint": "https://pictures.example"})
     with open_services(public) as services:
         url = services.blobs.presign("k", filename="k", content_type="image/png", ttl_s=60)
-    assert url.startswith("https://pictures.example/impasto/k?")
+    assert url.startswith(f"https://pictures.example/impasto/{settings.s3_prefix}k?")
 
 
 def test_s3_out_of_reach_is_said_in_our_own_words(settings: Settings) -> None:

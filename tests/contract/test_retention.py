@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from service.errors import Gone, IdTaken, InvalidSpec
 from service.job import JobState
 from service.places import place_of
-from service.settings import Settings
 from service.stores.upkeep_store import Expiring
 from service.sweep import purge, sweep
-from service.wiring import Services, open_services
+from service.wiring import Services
 from tests.jobs import BROKEN, RESULT, claimed, job, submitted, uploaded
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture
-def services(settings: Settings) -> Iterator[Services]:
-    """Open services in a part of the bucket that is this test's own, as a sweep looks at all of it."""
-    own = settings.model_copy(update={"s3_prefix": settings.redis_prefix.replace(":", "/")})
-    with open_services(own) as services:
-        yield services
 
 
 def put(services: Services, *keys: str) -> None:
