@@ -53,12 +53,12 @@ def messages_doubled(world: World) -> Row:
 
 def api_killed_before_the_ring(world: World) -> Row:
     """Kill the API between the record and the ring; the client asks again under its key."""
-    return _api_killed(world, "API killed before the ring", piece=b"LPUSH")
+    return _api_killed(world, "API killed before the ring", piece=b"\r\nLPUSH\r\n")
 
 
 def api_killed_after_the_ring(world: World) -> Row:
     """Kill the API after the ring, before its answer is kept; the client asks again under its key."""
-    return _api_killed(world, "API killed after the ring", piece=b"HSETNX")
+    return _api_killed(world, "API killed after the ring", piece=b"\r\nHSETNX\r\n")
 
 
 def _api_killed(world: World, name: str, *, piece: bytes) -> Row:
@@ -72,6 +72,7 @@ def _api_killed(world: World, name: str, *, piece: bytes) -> Row:
             return httpx.post(f"{world.url}/v1/jobs", json=spec, headers=headers, timeout=30)
 
         world.killed += 1
+        # The piece is a whole command: the scripts' text, when it is loaded, has the same words.
         world.redis_gate.trap(piece, world.api.kill)
         with suppress(httpx.TransportError):
             pytest.fail(f"the API lives, and answered {post().text}")
