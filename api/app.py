@@ -14,7 +14,7 @@ from api import problems
 from api.hub import Hub
 from api.limits import BodyCap, RequestId
 from api.routes import capabilities, events, health, jobs, uploads
-from api.wire import ProblemOut
+from api.wire.problem import ProblemOut
 from service.spec import RenderSpec
 
 if TYPE_CHECKING:

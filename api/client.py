@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 from pydantic import ValidationError
 
-from api.wire import JobOut, ProblemOut
+from api.wire.job import JobOut
+from api.wire.problem import ProblemOut
 from service.errors import ImpastoError, SetupError, Unavailable
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.client import Client
-    from api.wire import JobOut
+    from api.wire.job import JobOut
 
 
 def watch(

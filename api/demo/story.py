@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from api.wire import JobOut
+    from api.wire.job import JobOut
 
 CANVAS = (768, 576)
 """Width and height of the painting, in pixels."""

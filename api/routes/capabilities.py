@@ -7,7 +7,7 @@ from dataclasses import asdict
 from fastapi import APIRouter
 
 from api.deps import Reader, TheServices
-from api.wire import CapabilitiesOut
+from api.wire.capabilities import CapabilitiesOut
 from service.capabilities import capabilities
 
 router = APIRouter(prefix="/v1/capabilities", tags=["service"])

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.deps import Reader, TheHub, TheServices
 from api.hub import ANYWAY_S, set_within
-from api.wire import JobOut
+from api.wire.job import JobOut
 from service.errors import Gone, Unavailable
 from service.job import Job
 from service.stores.event_store import Event

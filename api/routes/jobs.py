@@ -18,7 +18,7 @@ from api.forms import BODIES, read_spec
 from api.hub import terminal_within
 from api.idempotency import Answer, IdempotencyKey, answered_once
 from api.prefer import Prefer, applied, wait_s
-from api.wire import JobOut, JobsOut
+from api.wire.job import JobOut, JobsOut
 from service.cancel import cancel
 from service.forget import forget
 from service.submit import retry, submit

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, UploadFile
 
 from api.deps import TheServices, Writer
-from api.wire import UploadOut
+from api.wire.upload import UploadOut
 from service.upload import upload
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"])

@@ -1,63 +1,18 @@
-"""The shapes of answers, as JSON words: the job, the upload, the problem."""
+"""The shape of a job, and of a page of them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from api.wire.times import at, maybe_at
 from service.job import JobState
 from service.spec import RenderSpec
 
 if TYPE_CHECKING:
-    from service.stores.upload_store import Upload
     from service.track import Tracked
-
-
-class FieldErrorOut(BaseModel):
-    """What is wrong with one field."""
-
-    pointer: str = Field(description="JSON pointer (RFC 6901) into the request body.")
-    detail: str
-
-
-class ProblemOut(BaseModel):
-    """A problem (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str = Field(description="Stable; match on this.")
-    instance: str
-    request_id: str | None
-    errors: list[FieldErrorOut] | None = None
-
-
-class UploadOut(BaseModel):
-    """An uploaded image."""
-
-    id: str
-    sha256: str = Field(description="Of the file as it came.")
-    bytes: int
-    content_type: str
-    width: int = Field(description="Pixels, upright.")
-    height: int = Field(description="Pixels, upright.")
-    expires_at: datetime = Field(description="A job that names it keeps its own copy.")
-
-    @classmethod
-    def of(cls, upload: Upload) -> UploadOut:
-        """Describe an upload."""
-        return cls(
-            id=upload.id,
-            sha256=upload.sha256,
-            bytes=upload.bytes,
-            content_type=upload.content_type,
-            width=upload.width,
-            height=upload.height,
-            expires_at=_time(upload.expires_ms),
-        )
 
 
 class QueueOut(BaseModel):
@@ -147,27 +102,16 @@ class JobOut(BaseModel):
             attempt=job.attempt,
             attempts_max=job.attempts_max,
             spec=job.spec,
-            created_at=_time(job.created_ms),
-            started_at=_maybe_time(job.started_ms),
-            finished_at=_maybe_time(job.finished_ms),
-            expires_at=_maybe_time(job.expires_ms),
+            created_at=at(job.created_ms),
+            started_at=maybe_at(job.started_ms),
+            finished_at=maybe_at(job.finished_ms),
+            expires_at=maybe_at(job.expires_ms),
             outputs=_outputs(tracked),
             report=None if job.report is None else dict(job.report),
             error=ErrorOut.model_validate(job.error, from_attributes=True) if job.error else None,
             labels=job.spec.labels,
             links=LinksOut(**{name: f"/v1/jobs/{job.id}{path}" for name, path in LINKS.items()}),
         )
-
-
-class CapabilitiesOut(BaseModel):
-    """What can be asked for here."""
-
-    version: str
-    networks: dict[str, list[str]] = Field(description="By name, their layers from shallow to deep.")
-    content_layers: dict[str, float] = Field(description="The default ones, with their weights.")
-    presets: dict[str, dict[str, Any]] = Field(description="By name, the options that they set.")
-    limits: dict[str, float] = Field(description="Pixels, bytes, seconds or counts, as their names say.")
-    workers: int = Field(description="How many are at work just now.")
 
 
 class JobsOut(BaseModel):
@@ -191,11 +135,3 @@ def _outputs(tracked: Tracked) -> list[OutputOut]:
         )
         for published in tracked.outputs
     ]
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
-
-
-def _maybe_time(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else _time(milliseconds)

@@ -1,0 +1,1 @@
+"""The shapes of answers, as JSON words: a file for each kind of thing."""
