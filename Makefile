@@ -7,7 +7,7 @@ DATA ?= .impasto
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos check fmt bench gallery up down lock openapi clean
+.PHONY: help setup demo test chaos check fmt bench load gallery up down lock openapi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ fmt: setup ## format, and mend what the linter can
 
 bench: setup ## measure the speed of the painter, as ratios taken in one run
 	@$(BIN)/python -m tests.benchmarks.iteration
+
+load: setup ## measure how fast the API answers under load, with few jobs in the store and with 100,000
+	@$(BIN)/python -m tests.benchmarks.load
 
 gallery: setup ## paint the pictures of docs/painting.md anew (half an hour on two cores)
 	@$(BIN)/python docs/gallery.py

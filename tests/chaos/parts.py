@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 import psutil
+from pydantic import SecretStr
 
 from service.settings import Settings
 
@@ -72,20 +73,10 @@ class Program:
 
 
 def impasto(command: str, settings: Settings, *, directory: Path, log: Path) -> Program:
-    """Give one of our own programs, with the settings that the chaos wants."""
-    secret = ("redis_url", "s3_access_key_id", "s3_secret_access_key")
-    plain = (
-        "redis_prefix",
-        "s3_endpoint",
-        "s3_prefix",
-        "api_port",
-        "lease_ttl_s",
-        "storage_patience_s",
-        "torch_threads",
-    )
-    values = {name: getattr(settings, name).get_secret_value() for name in secret}
-    values |= {name: str(getattr(settings, name)) for name in plain}
-    environment = {f"IMPASTO_{name.upper()}": value for name, value in values.items()}
+    """Give one of our own programs, with every setting that is not the default."""
+    plain = {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in settings}
+    wanted = {name: value for name, value in plain.items() if value != Settings.model_fields[name].default}
+    environment = {f"IMPASTO_{name.upper()}": str(value) for name, value in wanted.items()}
     environment |= {"IMPASTO_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
     return Program(
         (sys.executable, "-P", "-m", "service.cli", command), directory=directory, environment=environment, log=log
