@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from fastapi import Header
 
 from service.errors import FieldProblem, InvalidSpec, KeyReused, Refused
-from service.submit import fingerprint
+from service.prepare import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -99,6 +99,7 @@ class Job:
         fence: counts the claims; what is older than the newest one can change nothing.
         version: counts the changes that a client can see.
         run_ms: how long the attempts that have ended ran, together.
+        batch: id of the batch that it is of, and custom_id: what the client calls it there.
         frugal: whether an attempt ran out of memory, so that the next ones shall save it.
         checkpoint: key of the object from which the next attempt may go on.
         preview: key of a picture of how it looks so far, while it is painted.
@@ -115,6 +116,8 @@ class Job:
     version: int
     created_ms: int
     run_ms: int = 0
+    batch: str | None = None
+    custom_id: str | None = None
     frugal: bool = False
     checkpoint: str | None = None
     preview: str | None = None

@@ -97,8 +97,8 @@ class Output(Frozen):
     timelapse: Timelapse | None = Field(None, description="Also a film of the painting being painted; null: none.")
 
 
-class RenderSpec(Frozen):
-    """One job, as posted and, after `service.resolve`, as painted."""
+class Subject(Frozen):
+    """What a job is to paint, and from which pictures."""
 
     kind: Literal["transfer", "texture", "reconstruction", "gram"] = Field(
         description="transfer: the photograph repainted; texture: the style alone; reconstruction: what layers still "
@@ -118,6 +118,11 @@ class RenderSpec(Frozen):
     ladder: bool = Field(
         default=False, description="Of a texture or a reconstruction: one picture for each layer, on one sheet."
     )
+
+
+class Terms(Frozen):
+    """How a job is painted, delivered, queued and kept, whatever it paints."""
+
     preset: Literal["draft", "standard", "fine"] = Field("standard", description="Sets size and iterations.")
     options: PaintOptions = Field(PaintOptions(), description="How to paint.")
     output: Output = Field(Output(), description="The files that are made.")
@@ -140,6 +145,10 @@ class RenderSpec(Frozen):
     )
     attempts_max: int = Field(3, ge=1, le=10, description="Attempts before the job fails.")
     retention_s: int = Field(604_800, ge=60, le=2_592_000, description="Seconds that a finished job is kept; 7 days.")
+
+
+class RenderSpec(Terms, Subject):
+    """One job, as posted and, after `service.resolve`, as painted."""
 
     def image_refs(self) -> dict[str, ImageRef]:
         """List every image that the spec names, by its JSON pointer."""

@@ -1,42 +1,20 @@
-"""Submitting a job: resolve the spec, take its images in, save the record, ring. Saved before rung."""
+"""Submitting a job: prepare it, save the record, ring. Saved before rung."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from uuid_utils import uuid7
-
-import service
-from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound
-from service.job import Input, Job, JobState
 from service.log import log
-from service.pictures import decode_stored
-from service.plan import check_masks, check_sizes, is_mask, with_fitting_pyramid
-from service.resolve import resolve
-from service.spec import ImageRef, RenderSpec
-from service.upload import upload
+from service.prepare import Posted, prepare, prepared_again
+from service.stores.submission import Durability
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from service.settings import Settings
+    from service.spec import RenderSpec
     from service.stores.job_store import Submitted
-    from service.stores.upload_store import Upload
+    from service.stores.submission import Submission
     from service.wiring import Services
-
-NOT_PAINTED = {
-    "preset",  # it has become options
-    "priority",
-    "labels",
-    "cache",
-    "start_deadline_s",
-    "run_timeout_s",
-    "attempts_max",
-    "retention_s",
-}
-"""What of a resolved spec has no influence on the pictures."""
 
 
 def submit(spec: RenderSpec, *, tenant: str, services: Services, job_id: str | None = None) -> Submitted:
@@ -57,15 +35,10 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services, job_id: str | N
         Unavailable: a store is out of reach; nothing was accepted, unless Redis took the job but could not say in
             time that it is on its disk.
     """
-    resolved = _timed(resolve(spec), run_max_s=services.settings.run_max_s)
-    found = _taken_in(resolved, tenant=tenant, services=services)
-    resolved = with_fitting_pyramid(spec, resolved, found)
-    check_sizes(resolved, found, size_max=services.settings.size_max)
-    check_masks({p: decode_stored(services.blobs.get(up.key)) for p, up in found.items() if is_mask(p)})
-    stored = resolved.with_images({pointer: ImageRef(upload_id=up.id) for pointer, up in found.items()})
-    inputs = tuple(Input(pointer, up.key, up.stored_sha256, up.width, up.height) for pointer, up in found.items())
-    job = _new(tenant, stored, inputs, job_id=job_id)
-    return _accepted(job, said=fingerprint(spec), work=_work(stored, inputs) if spec.cache else None, services=services)
+    [submission] = prepare([Posted(spec)], tenant=tenant, services=services)
+    if job_id is not None:
+        submission = replace(submission, job=replace(submission.job, id=job_id))
+    return _saved(submission, services=services)
 
 
 def retry(tenant: str, job_id: str, *, services: Services) -> Submitted:
@@ -74,35 +47,17 @@ def retry(tenant: str, job_id: str, *, services: Services) -> Submitted:
     Raises:
         NotFound, Gone: the tenant has no such job, or no longer.
     """
-    old = services.jobs.get(tenant, job_id)
-    job = _new(tenant, old.spec, old.inputs)
-    return _accepted(job, said=fingerprint(old.spec), work=None, services=services)
+    return _saved(prepared_again(services.jobs.get(tenant, job_id)), services=services)
 
 
-def _new(tenant: str, spec: RenderSpec, inputs: tuple[Input, ...], *, job_id: str | None = None) -> Job:
-    return Job(
-        tenant=tenant,
-        id=job_id or str(uuid7()),
-        state=JobState.QUEUED,
-        spec=spec,
-        inputs=inputs,
-        attempt=0,
-        attempts_max=spec.attempts_max,
-        fence=0,
-        version=1,
-        created_ms=0,
-    )
+def durability(settings: Settings) -> Durability:
+    """Say when a job counts as accepted here."""
+    return Durability(on_disk=settings.durable_submit == "fsync", replicas=settings.durable_replicas)
 
 
-def _accepted(job: Job, *, said: str, work: str | None, services: Services) -> Submitted:
+def _saved(submission: Submission, *, services: Services) -> Submitted:
     """Save, then ring."""
-    submitted = services.jobs.submit(
-        job,
-        fingerprint=said,
-        work=work,
-        on_disk=services.settings.durable_submit == "fsync",
-        replicas=services.settings.durable_replicas,
-    )
+    submitted = services.jobs.submit(submission, durability(services.settings))
     job = submitted.job
     log().info(
         "job_accepted", tenant=job.tenant, job_id=job.id, kind=job.spec.kind, state=job.state, new=submitted.made
@@ -110,47 +65,3 @@ def _accepted(job: Job, *, said: str, work: str | None, services: Services) -> S
     if not job.state.terminal:
         services.queue.try_ring()
     return submitted
-
-
-def fingerprint(spec: RenderSpec) -> str:
-    """Give the digest of what was posted: who sends the same again means the same job."""
-    return hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
-
-
-def _work(spec: RenderSpec, inputs: Sequence[Input]) -> str:
-    """Give the digest of all that decides on the pictures."""
-    pixels = spec.with_images({image.pointer: ImageRef(upload_id=image.sha256) for image in inputs})
-    said = {"spec": pixels.model_dump(mode="json", exclude=NOT_PAINTED), "version": service.__version__}
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def _timed(spec: RenderSpec, *, run_max_s: int) -> RenderSpec:
-    if spec.run_timeout_s is not None and spec.run_timeout_s > run_max_s:
-        raise InvalidSpec(FieldProblem("/run_timeout_s", f"no job may run for more than {run_max_s} s here"))
-    return spec.model_copy(update={"run_timeout_s": spec.run_timeout_s or float(run_max_s)})
-
-
-def _taken_in(spec: RenderSpec, *, tenant: str, services: Services) -> dict[str, Upload]:
-    """Find the upload of every image that the spec names, by its pointer; images within the spec become uploads."""
-    found: dict[str, Upload] = {}
-    problems: list[FieldProblem] = []
-    for pointer, ref in spec.image_refs().items():
-        try:
-            found[pointer] = _uploaded(ref, tenant=tenant, services=services)
-        except NotFound as error:
-            problems.append(FieldProblem(f"{pointer}/upload_id", str(error)))
-        except InvalidImage as error:
-            problems.append(FieldProblem(f"{pointer}/data", str(error)))
-    if problems:
-        raise InvalidSpec(*problems)
-    return found
-
-
-def _uploaded(ref: ImageRef, *, tenant: str, services: Services) -> Upload:
-    if ref.upload_id is not None:
-        return services.uploads.get(tenant, ref.upload_id)
-    try:
-        data = base64.b64decode(ref.data or "", validate=True)
-    except ValueError:
-        raise InvalidImage("This is not base64.") from None
-    return upload(data, tenant=tenant, services=services)

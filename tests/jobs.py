@@ -7,6 +7,7 @@ from typing import Any
 from uuid_utils import uuid7
 
 from service.job import Failure, Input, Job, JobState, OutputFile
+from service.stores.submission import Submission
 from service.stores.upload_store import Upload
 from service.wiring import Services
 from tests.specs import resolved
@@ -42,7 +43,7 @@ def uploaded(services: Services, tenant: str, *, sha256: str = "0" * 64, ttl_s: 
 def submitted(services: Services, tenant: str, *, work: str | None = None, **wish: Any) -> Job:
     """Submit a job."""
     uploaded(services, tenant)
-    return services.jobs.submit(job(tenant, **wish), fingerprint="f", work=work).job
+    return services.jobs.submit(Submission(job(tenant, **wish), "f", work or "")).job
 
 
 def claimed(services: Services) -> Job:

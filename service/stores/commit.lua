@@ -7,6 +7,7 @@
 -- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
 -- expiring               zset     job:tenant:id -> ms of its purge; no TTL
 -- pace                   string   moving average of a run's ms; TTL 30 days
+-- batch:<tenant>:<id>, items:<tenant>:<id>   hash, list   counts the job; a TTL when its last job has ended
 -- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
 --
 -- ARGV  2 tenant   3 id   4 fence   5 name of the result   6 where its objects lie   7… field, value, …

@@ -7,6 +7,7 @@
 -- ready:<tenant>, turns, turn     a job that is ready again: as in submit.lua
 -- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
 -- expiring               zset     job:tenant:id -> ms of its purge; no TTL
+-- batch:<tenant>:<id>, items:<tenant>:<id>   hash, list   counts the job; a TTL when its last job has ended
 -- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
 --
 -- ARGV  2 tenant   3 id   4 fence, or '' for the keeper   5 how: 'again' when another attempt may help, 'final' when

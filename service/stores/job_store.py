@@ -6,22 +6,19 @@ what the keeper does in `upkeep_store`. Redis Cluster is not supported: one scri
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.errors import FieldProblem, Gone, IdTaken, InvalidSpec, JobStoreUnavailable, NotFound, QueueFull
-from service.job import PRIORITY_HEAD_START_MS, JobState
-from service.places import image_hold
+from service.errors import Gone, NotFound
+from service.job import JobState
 from service.stores.connection import RedisClient, translated
-from service.stores.records import job_of, pairs, posted
+from service.stores.records import job_of
 from service.stores.scripts import Scripts
+from service.stores.submission import IN_MEMORY, Submission, write
 
 if TYPE_CHECKING:
     from service.job import Job
-
-DISK_WAIT_MS = 2_000
-"""A disk that needs longer for one sync is no durable disk."""
+    from service.stores.submission import Durability
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,56 +63,23 @@ class JobStore:
         self._redis.ping()
 
     @translated
-    def submit(
-        self, job: Job, *, fingerprint: str, work: str | None = None, on_disk: bool = False, replicas: int = 0
-    ) -> Submitted:
+    def submit(self, submission: Submission, durability: Durability = IN_MEMORY) -> Submitted:
         """Write a new job and make it ready, in one step; or find that it is there already.
-
-        Args:
-            job: a queued job.
-            fingerprint: digest of what was posted; the same id with another is refused.
-            work: digest of all that decides on the pictures; if a finished job has the same, its result is taken
-                over. None: paint in any case.
-            on_disk: return only when Redis has it on its disk (WAITAOF; the server needs `appendonly yes`).
-            replicas: and so many of its replicas on theirs.
 
         Raises:
             IdTaken: the tenant has used the id for another job.
             InvalidSpec: an image expired just now.
             QueueFull: too many jobs wait already.
         """
-        deadline = job.spec.start_deadline_s
-        with self._redis.pipeline(transaction=False) as pipe:  # one connection, for WAITAOF counts its writes
-            self._scripts.run(
-                "submit",
-                job.tenant,
-                job.id,
-                fingerprint,
-                work or "",
-                PRIORITY_HEAD_START_MS[job.spec.priority],
-                "" if deadline is None else round(deadline * 1000),
-                json.dumps([image_hold(image.sha256) for image in job.inputs]),
-                json.dumps([f"{name}={value}" for name, value in job.spec.labels.items()]),
-                self._queue_max,
-                *posted(job),
-                client=pipe,
-            )
-            if on_disk:
-                pipe.execute_command("WAITAOF", 1, replicas, DISK_WAIT_MS)
-            (what, *answers), *synced = pipe.execute()
-        if what == "full":
-            raise QueueFull(f"{self._queue_max} jobs wait already")
-        (answer,) = answers
-        if what == "other":
-            raise IdTaken(job.id)
-        if what == "missing":
-            gone = next(image.pointer for image in job.inputs if image_hold(image.sha256) == answer)
-            raise InvalidSpec(FieldProblem(f"{gone}/upload_id", "this upload has just expired"))
-        if synced and not (synced[0][0] >= 1 and synced[0][1] >= replicas):
-            raise JobStoreUnavailable(
-                f"the job was not on the disk, and on that of {replicas} replicas, in {DISK_WAIT_MS} ms"
-            )
-        return Submitted(job_of(job.tenant, job.id, pairs(answer)), made=what == "made")
+        made, record = write(
+            self._redis,
+            self._scripts,
+            [submission],
+            batch=None,
+            queue_max=self._queue_max,
+            durability=durability,
+        )
+        return Submitted(job_of(submission.job.tenant, submission.job.id, record), made)
 
     @translated
     def get(self, tenant: str, job_id: str) -> Job:

@@ -25,11 +25,29 @@ local function tell(tenant, id, kind, data)
   redis.call('PUBLISH', key('changed'), tenant .. ':' .. id)
 end
 
+-- Counts a job of a batch under its new state.
+local function count_in_batch(tenant, batch, from, to)
+  local record = key('batch', tenant, batch)
+  if from then redis.call('HINCRBY', record, from, -1) end
+  redis.call('HINCRBY', record, to, 1)
+end
+
+-- Ends a batch whose last job has ended: it stays as long as the last of its jobs does.
+local function finish_batch(tenant, batch, now)
+  local record = key('batch', tenant, batch)
+  local expires = now + redis.call('HGET', record, 'retention_ms')
+  redis.call('HSET', record, 'finished_ms', now, 'expires_ms', expires)
+  redis.call('PEXPIREAT', record, expires + DAY_MS)
+  redis.call('PEXPIREAT', key('items', tenant, batch), expires + DAY_MS)
+  redis.call('ZADD', key('expiring'), expires, 'batch:' .. tenant .. ':' .. batch)
+end
+
 -- Moves a job to a state, and lists it under that one alone.
 local function set_state(tenant, id, state)
   local record = key('job', tenant, id)
-  local at = redis.call('HMGET', record, 'state', 'created_ms')
+  local at = redis.call('HMGET', record, 'state', 'created_ms', 'batch')
   if at[1] then redis.call('ZREM', key('jobs', tenant, at[1]), id) end
+  if at[3] then count_in_batch(tenant, at[3], at[1], state) end
   redis.call('ZADD', key('jobs', tenant, state), at[2], id)
   redis.call('HSET', record, 'state', state)
   redis.call('HINCRBY', record, 'version', 1)
@@ -74,5 +92,9 @@ local function finish(tenant, id, state, now, ...)
   redis.call('HDEL', record, 'checkpoint', 'preview')
   redis.call('PEXPIREAT', record, expires + DAY_MS)
   redis.call('ZADD', key('expiring'), expires, 'job:' .. tenant .. ':' .. id)
+  local batch = redis.call('HGET', record, 'batch')
+  if batch and redis.call('HINCRBY', key('batch', tenant, batch), 'open', -1) == 0 then
+    finish_batch(tenant, batch, now)
+  end
   return expires
 end

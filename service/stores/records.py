@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from service.errors import RecordUnreadable
 from service.job import Failure, Input, Job, JobState, OutputFile
+from service.places import image_hold
 from service.spec import RenderSpec
 
 if TYPE_CHECKING:
@@ -19,12 +20,25 @@ def flat(**fields: object) -> list[str]:
     return [str(part) for pair in fields.items() for part in pair]
 
 
+def listed_under(job: Job) -> list[str]:
+    """Name the lists that a job is in beside its tenant's: its labels', and its batch's."""
+    labels = [f"{name}={value}" for name, value in job.spec.labels.items()]
+    return [*labels, *([batch_list(job.batch)] if job.batch else [])]
+
+
+def batch_list(batch_id: str) -> str:
+    """Name the list of a batch's jobs; as no label does, it has no equals sign."""
+    return f"batch/{batch_id}"
+
+
 def posted(job: Job) -> list[str]:
     """Write what a client's post decides of a record."""
     assert job.spec.run_timeout_s is not None, "the spec is not resolved"
     return flat(
         spec=job.spec.model_dump_json(exclude_none=True),
         inputs=json.dumps([asdict(i) for i in job.inputs]),
+        holds=json.dumps([image_hold(i.sha256) for i in job.inputs]),
+        listed=json.dumps(listed_under(job)),
         attempts_max=job.attempts_max,
         retention_ms=job.spec.retention_s * 1000,
         run_max_ms=round(job.spec.run_timeout_s * 1000),
@@ -73,6 +87,8 @@ def _parsed(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
         version=int(record["version"]),
         created_ms=int(record["created_ms"]),
         run_ms=int(record["run_ms"]),
+        batch=record.get("batch"),
+        custom_id=record.get("custom_id"),
         frugal="frugal" in record,
         checkpoint=record.get("checkpoint"),
         preview=record.get("preview"),

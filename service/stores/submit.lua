@@ -1,5 +1,5 @@
--- Submit: writes a new record and makes it ready. The same id again finds the record; work that has been done before
--- is taken over from there.
+-- Submit: writes new jobs and makes them ready, all or none. The same id again finds what was written; work that has
+-- been done before is taken over from there.
 --
 -- job:<tenant>:<id>             hash     no TTL until the job is terminal
 -- gone:<tenant>:<id>            string   read: the id of a job that was purged
@@ -9,63 +9,96 @@
 -- leases, active:<tenant>       zset, set   left alone: none of a new job's
 -- turns, turn                   zset, string   tenants that have ready jobs, in the order of their turns; no TTL
 -- deadlines                     zset     tenant:id -> ms by which it must have started; no TTL
--- expiring                      zset     job:tenant:id -> ms of its purge; no TTL
+-- expiring                      zset     job:tenant:id or batch:tenant:id -> ms of its purge; no TTL
 -- jobs:<tenant>, jobs:<tenant>:<state>, labeled:<tenant>:<name>=<value>   zset   id -> created_ms; no TTL
--- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
+-- events:<tenant>:<id>          stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
+-- batch:<tenant>:<id>           hash     no TTL until all its jobs are terminal
+-- items:<tenant>:<id>           list     of a batch: its jobs' ids and custom ids, as JSON; no TTL until then
+-- batches:<tenant>              zset     id -> created_ms; no TTL
 --
--- ARGV  2 tenant   3 id   4 fingerprint of what was posted   5 work, or '' to paint in any case   6 head start in ms
---       7 ms until the start deadline, or ''   8 names of what the job's inputs hold, as JSON
---       9 its labels, name=value, as JSON   10 how many jobs may wait   11… field, value, …
--- Returns {what, the record's fields and values}: 'made', 'same' (was there already), 'other' (the id is another
--- job's); or {'missing', the name of an input that nobody holds any more}, or {'full'}.
-local tenant, id = ARGV[2], ARGV[3]
-local record = key('job', tenant, id)
+-- ARGV  2 tenant   3 how many jobs may wait   4 the batch that they are, as JSON, or '': id, fingerprint, fields
+--       5… a job each, as JSON: id; fingerprint of what was posted; work, '' to paint in any case; head_start_ms;
+--       start_within_ms, or ''; holds, the names of what its inputs hold; listed, what it is listed under; batch and
+--       custom_id, or ''; fields. Fields are a list: name, value, name, value
+-- Returns {what, …}: 'made', 'same' (was there already) or 'other' (the id is another's), with the record's fields and
+-- values: the batch's, or the one job's; or {'missing', which job, the name of an input that nobody holds any more},
+-- or {'full'}.
+local tenant, waiting_max, jobs = ARGV[2], tonumber(ARGV[3]), {}
+for n = 5, #ARGV do table.insert(jobs, cjson.decode(ARGV[n])) end
+local batch = ARGV[4] ~= '' and cjson.decode(ARGV[4])
+local subject = batch or jobs[1]
+local record = key(batch and 'batch' or 'job', tenant, subject.id)
 
 local made = redis.call('HMGET', record, 'created_ms', 'fingerprint')
 if made[1] then
   redis.call('HSET', record, 'created_ms', made[1]) -- a write, for WAITAOF to wait for
-  return {made[2] == ARGV[4] and 'same' or 'other', redis.call('HGETALL', record)}
+  return {made[2] == subject.fingerprint and 'same' or 'other', redis.call('HGETALL', record)}
 end
-if redis.call('EXISTS', key('gone', tenant, id)) == 1 then return {'other', {}} end
+if redis.call('EXISTS', key('gone', tenant, subject.id)) == 1 then return {'other', {}} end
 
-local inputs = cjson.decode(ARGV[8])
-for _, name in ipairs(inputs) do
-  if redis.call('EXISTS', key('held', tenant, name)) == 0 then return {'missing', name} end
+-- Finds a finished job that has done a job's work, and whose result is still there.
+local function done_before(job)
+  local source = job.work ~= '' and redis.call('GET', key('same', tenant, job.work))
+  if not source then return nil end
+  local at = redis.call('HMGET', key('job', tenant, source), 'state', 'result', 'outputs', 'report')
+  if at[1] ~= SUCCEEDED or redis.call('EXISTS', key('held', tenant, at[2])) == 0 then return nil end
+  return {source = source, result = at[2], outputs = at[3], report = at[4]}
 end
-local same = key('same', tenant, ARGV[5])
-local source = ARGV[5] ~= '' and redis.call('GET', same)
-local done = source and redis.call('HMGET', key('job', tenant, source), 'state', 'result', 'outputs', 'report')
-local taken_over = done and done[1] == SUCCEEDED and redis.call('EXISTS', key('held', tenant, done[2])) == 1
 
-if not taken_over then
+local to_paint = 0
+for n, job in ipairs(jobs) do
+  for _, name in ipairs(job.holds) do
+    if redis.call('EXISTS', key('held', tenant, name)) == 0 then return {'missing', n, name} end
+  end
+  job.done = done_before(job)
+  if not job.done then to_paint = to_paint + 1 end
+end
+if to_paint > 0 then
   local waiting = 0
   for _, other in ipairs(redis.call('ZRANGE', key('turns'), 0, -1)) do
     waiting = waiting + redis.call('ZCARD', key('ready', other))
   end
-  if waiting >= tonumber(ARGV[10]) then return {'full'} end
+  if waiting + to_paint > waiting_max then return {'full'} end
 end
-
-for _, name in ipairs(inputs) do hold(tenant, name, 'job:' .. id, '') end
 
 local now = now_ms()
-redis.call('HSET', record, 'created_ms', now, 'attempt', 0, 'fence', 0, 'version', 0, 'run_ms', 0,
-  'fingerprint', ARGV[4], 'work', ARGV[5], 'holds', ARGV[8], 'labels', ARGV[9], unpack(ARGV, 11))
-set_state(tenant, id, QUEUED)
-redis.call('ZADD', key('jobs', tenant), now, id)
-for _, label in ipairs(cjson.decode(ARGV[9])) do redis.call('ZADD', key('labeled', tenant, label), now, id) end
 
-if taken_over then
-  hold(tenant, done[2], 'job:' .. id, '')
-  local expires = finish(tenant, id, SUCCEEDED, now, 'started_ms', now, 'copied_from', source,
-    'result', done[2], 'outputs', done[3], 'report', done[4])
-  redis.call('SET', same, id, 'PX', expires - now)
-  return {'made', redis.call('HGETALL', record)}
+local function take_over(job)
+  hold(tenant, job.done.result, 'job:' .. job.id, '')
+  local expires = finish(tenant, job.id, SUCCEEDED, now, 'started_ms', now, 'copied_from', job.done.source,
+    'result', job.done.result, 'outputs', job.done.outputs, 'report', job.done.report)
+  redis.call('SET', key('same', tenant, job.work), job.id, 'PX', expires - now)
 end
 
-if ARGV[7] ~= '' then
-  redis.call('HSET', record, 'start_by_ms', now + ARGV[7])
-  redis.call('ZADD', key('deadlines'), now + ARGV[7], tenant .. ':' .. id)
+local function queue(job)
+  local new = key('job', tenant, job.id)
+  if job.start_within_ms ~= '' then
+    redis.call('HSET', new, 'start_by_ms', now + job.start_within_ms)
+    redis.call('ZADD', key('deadlines'), now + job.start_within_ms, tenant .. ':' .. job.id)
+  end
+  redis.call('HSET', new, 'ready_score', now - job.head_start_ms)
+  make_ready(tenant, job.id, now - job.head_start_ms)
 end
-redis.call('HSET', record, 'ready_score', now - ARGV[6])
-make_ready(tenant, id, now - ARGV[6])
+
+local function write(job)
+  local new = key('job', tenant, job.id)
+  redis.call('HSET', new, 'created_ms', now, 'attempt', 0, 'fence', 0, 'version', 0, 'run_ms', 0,
+    'fingerprint', job.fingerprint, 'work', job.work, unpack(job.fields))
+  if job.batch ~= '' then redis.call('HSET', new, 'batch', job.batch, 'custom_id', job.custom_id) end
+  for _, name in ipairs(job.holds) do hold(tenant, name, 'job:' .. job.id, '') end
+  set_state(tenant, job.id, QUEUED)
+  redis.call('ZADD', key('jobs', tenant), now, job.id)
+  for _, name in ipairs(job.listed) do redis.call('ZADD', key('labeled', tenant, name), now, job.id) end
+  if job.done then take_over(job) else queue(job) end
+end
+
+if batch then
+  redis.call('HSET', record, 'created_ms', now, 'fingerprint', batch.fingerprint, 'total', #jobs, 'open', #jobs,
+    unpack(batch.fields))
+  redis.call('ZADD', key('batches', tenant), now, batch.id)
+  for _, job in ipairs(jobs) do
+    redis.call('RPUSH', key('items', tenant, batch.id), cjson.encode({id = job.id, custom_id = job.custom_id}))
+  end
+end
+for _, job in ipairs(jobs) do write(job) end
 return {'made', redis.call('HGETALL', record)}

@@ -26,6 +26,7 @@ from rich.table import Table
 
 from service.embedded.ports import choose_api_port
 from service.keys import create_key
+from service.stores.submission import Submission
 from service.wiring import Services, open_services
 from tests.api_calls import uploaded
 from tests.chaos.parts import impasto
@@ -144,7 +145,7 @@ def _fill(services: Services) -> None:
         held(services, tenant)
 
     def submit(n: int) -> None:
-        services.jobs.submit(made_job(tenants[n % TENANTS]), fingerprint=str(n))
+        services.jobs.submit(Submission(made_job(tenants[n % TENANTS]), str(n)))
 
     with ThreadPoolExecutor(8) as pool:
         for _ in pool.map(submit, range(FULL), chunksize=100):

@@ -15,6 +15,7 @@ from service.errors import JobStoreUnavailable
 from service.job import JobState
 from service.settings import Settings
 from service.stores.job_store import JobStore
+from service.stores.submission import Durability, Submission
 from service.wiring import Services, open_services
 from tests.chaos.parts import Program
 from tests.jobs import RESULT, claimed, job, submitted, uploaded
@@ -75,7 +76,7 @@ def test_a_job_that_must_be_on_disk_is_there_after_a_kill_at_once(tmp_path: Path
         answering(services.jobs)
         uploaded(services, tenant)
         for _ in range(5):
-            posted = services.jobs.submit(job(tenant), fingerprint="f", on_disk=True).job
+            posted = services.jobs.submit(Submission(job(tenant), "f"), Durability(on_disk=True)).job
             killed_and_started_again(redis, services)
             assert services.jobs.get(tenant, posted.id) == posted
 
@@ -88,7 +89,7 @@ def test_a_job_that_no_replica_has_is_not_accepted_where_one_must(
         answering(services.jobs)
         uploaded(services, tenant)
         with pytest.raises(JobStoreUnavailable, match="1 replicas"):
-            services.jobs.submit(job(tenant), fingerprint="f", on_disk=True, replicas=1)
+            services.jobs.submit(Submission(job(tenant), "f"), Durability(on_disk=True, replicas=1))
 
 
 def test_the_embedded_redis_evicts_nothing_and_writes_its_log(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from service.errors import JobStoreUnavailable, NotFound, RecordUnreadable
 from service.job import JobState
 from service.settings import Settings
+from service.stores.submission import Durability, Submission
 from service.wiring import Services, open_services
 from tests.jobs import BROKEN, LOST, RESULT, claimed, job, submitted, uploaded
 
@@ -32,13 +33,13 @@ def test_a_submitted_job_is_read_back_as_it_was_with_the_servers_time(services: 
 
 def test_a_job_that_must_be_on_disk_is_accepted_when_it_is(services: Services, tenant: str) -> None:
     uploaded(services, tenant)
-    posted = services.jobs.submit(job(tenant), fingerprint="f", on_disk=True).job
+    posted = services.jobs.submit(Submission(job(tenant), "f"), Durability(on_disk=True)).job
     assert services.jobs.get(tenant, posted.id) == posted
 
 
 def test_submitting_the_same_id_again_changes_nothing(services: Services, tenant: str) -> None:
     first = submitted(services, tenant)
-    again = services.jobs.submit(replace(first, created_ms=0), fingerprint="f")
+    again = services.jobs.submit(Submission(replace(first, created_ms=0), "f"))
     assert (again.job, again.made) == (first, False)
     assert services.upkeep.ready_count() == 1
 
@@ -74,7 +75,7 @@ def test_within_a_tenant_priority_goes_before_age(services: Services, tenant: st
 def test_a_batch_of_a_thousand_delays_another_tenants_job_by_one_at_most(services: Services, tenant: str) -> None:
     uploaded(services, tenant)
     for _ in range(1000):
-        services.jobs.submit(job(tenant), fingerprint="f")
+        services.jobs.submit(Submission(job(tenant), "f"))
     for _ in range(3):  # some of them are being painted already
         claimed(services)
     submitted(services, "other")

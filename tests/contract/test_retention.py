@@ -7,6 +7,7 @@ import pytest
 from service.errors import Gone, IdTaken, InvalidSpec
 from service.job import JobState
 from service.places import place_of
+from service.stores.submission import Submission
 from service.stores.upkeep_store import Expiring
 from service.sweep import purge, sweep
 from service.wiring import Services
@@ -40,7 +41,7 @@ def test_the_same_picture_lies_once_for_as_long_as_anybody_needs_it(services: Se
     first, second = uploaded(services, tenant), uploaded(services, tenant)
     assert first.key == second.key
     put(services, first.key)
-    services.jobs.submit(job(tenant), fingerprint="f")
+    services.jobs.submit(Submission(job(tenant), "f"))
     mine = claimed(services)
     assert services.claims.commit(mine, [RESULT], {})
     for upload in (first, second):
@@ -75,7 +76,7 @@ def test_a_job_whose_retention_is_over_is_gone_with_its_result(services: Service
         services.jobs.get(tenant, done)
     uploaded(services, tenant)
     with pytest.raises(IdTaken):
-        services.jobs.submit(job(tenant, job_id=done), fingerprint="f")
+        services.jobs.submit(Submission(job(tenant, job_id=done), "f"))
 
 
 def test_a_purge_that_comes_too_early_changes_nothing(services: Services, tenant: str) -> None:
@@ -86,7 +87,7 @@ def test_a_purge_that_comes_too_early_changes_nothing(services: Services, tenant
 
 def test_an_upload_that_expires_between_look_up_and_submission_is_named(services: Services, tenant: str) -> None:
     with pytest.raises(InvalidSpec) as caught:
-        services.jobs.submit(job(tenant), fingerprint="f")
+        services.jobs.submit(Submission(job(tenant), "f"))
     assert [problem.pointer for problem in caught.value.problems] == ["/content/upload_id"]
 
 

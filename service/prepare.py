@@ -1,0 +1,180 @@
+"""Preparing what was posted: specs resolved, their images taken in, everything checked, before a job is saved.
+
+A batch is prepared as a whole: an image that many of its jobs name is taken in once, and what is wrong with any of
+them is said of all at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from uuid_utils import uuid7
+
+import service
+from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound
+from service.job import Input, Job, JobState
+from service.pictures import decode_stored
+from service.plan import check_masks, check_sizes, is_mask, with_fitting_pyramid
+from service.resolve import resolve
+from service.spec import ImageRef, RenderSpec
+from service.stores.submission import Submission
+from service.upload import upload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from service.stores.upload_store import Upload
+    from service.wiring import Services
+
+T = TypeVar("T")
+
+NOT_PAINTED = {
+    "preset",  # it has become options
+    "priority",
+    "labels",
+    "cache",
+    "start_deadline_s",
+    "run_timeout_s",
+    "attempts_max",
+    "retention_s",
+}
+"""What of a resolved spec has no influence on the pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One spec as it was posted.
+
+    Attributes:
+        spec: with whatever it leaves open.
+        where: where in the request a pointer of the spec leads.
+        custom_id: what the client calls it within its batch.
+    """
+
+    spec: RenderSpec
+    where: Callable[[str], str] = str
+    custom_id: str | None = None
+
+
+def prepare(posted: Sequence[Posted], *, tenant: str, services: Services) -> list[Submission]:
+    """Make jobs of specs, or say by field why not.
+
+    Args:
+        posted: one, or those of a batch.
+        tenant: whose they are.
+        services: the open parts.
+
+    Returns:
+        A queued job each, with new ids.
+
+    Raises:
+        InvalidSpec: fields that can't be painted, images that are unknown or no pictures, of every spec.
+        Unavailable: a store is out of reach.
+    """
+    run_max_s = services.settings.run_max_s
+    resolved = _each((one, partial(_resolved, one.spec, run_max_s=run_max_s)) for one in posted)
+    pairs = list(zip(posted, resolved, strict=True))
+    taken = _taken_in(pairs, tenant=tenant, services=services)
+    return _each((one, partial(_ready, one, spec, taken, tenant=tenant, services=services)) for one, spec in pairs)
+
+
+def prepared_again(job: Job) -> Submission:
+    """Prepare a job's spec and pictures once more, as a new job that is painted whatever was painted before."""
+    return Submission(_new(job.tenant, job.spec, job.inputs), fingerprint(job.spec))
+
+
+def fingerprint(spec: RenderSpec) -> str:
+    """Give the digest of what was posted: who sends the same again means the same job."""
+    return hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
+
+
+def _each(calls: Iterable[tuple[Posted, Callable[[], T]]]) -> list[T]:
+    """Make every call, and say of all together what is wrong, each thing once."""
+    done, problems = list[T](), dict[FieldProblem, None]()
+    for one, call in calls:
+        try:
+            done.append(call())
+        except InvalidSpec as error:
+            problems |= dict.fromkeys(FieldProblem(one.where(p.pointer), p.detail) for p in error.problems)
+    if problems:
+        raise InvalidSpec(*problems)
+    return done
+
+
+def _resolved(posted: RenderSpec, *, run_max_s: int) -> RenderSpec:
+    spec = resolve(posted)
+    if spec.run_timeout_s is not None and spec.run_timeout_s > run_max_s:
+        raise InvalidSpec(FieldProblem("/run_timeout_s", f"no job may run for more than {run_max_s} s here"))
+    return spec.model_copy(update={"run_timeout_s": spec.run_timeout_s or float(run_max_s)})
+
+
+def _taken_in(pairs: Iterable[tuple[Posted, RenderSpec]], *, tenant: str, services: Services) -> dict[ImageRef, Upload]:
+    """Find the upload of every image that the specs name; images within the request become uploads."""
+    named: dict[ImageRef, list[str]] = defaultdict(list)
+    for one, spec in pairs:
+        for pointer, ref in spec.image_refs().items():
+            named[ref].append(one.where(pointer))
+    taken: dict[ImageRef, Upload] = {}
+    problems: dict[FieldProblem, None] = {}
+    for ref, pointers in named.items():
+        try:
+            taken[ref] = _uploaded(ref, tenant=tenant, services=services)
+        except NotFound as error:
+            problems |= dict.fromkeys(FieldProblem(f"{pointer}/upload_id", str(error)) for pointer in pointers)
+        except InvalidImage as error:
+            problems |= dict.fromkeys(FieldProblem(f"{pointer}/data", str(error)) for pointer in pointers)
+    if problems:
+        raise InvalidSpec(*problems)
+    return taken
+
+
+def _uploaded(ref: ImageRef, *, tenant: str, services: Services) -> Upload:
+    if ref.upload_id is not None:
+        return services.uploads.get(tenant, ref.upload_id)
+    try:
+        data = base64.b64decode(ref.data or "", validate=True)
+    except ValueError:
+        raise InvalidImage("This is not base64.") from None
+    return upload(data, tenant=tenant, services=services)
+
+
+def _ready(
+    posted: Posted, resolved: RenderSpec, taken: Mapping[ImageRef, Upload], *, tenant: str, services: Services
+) -> Submission:
+    """Check a spec against its pictures, and make it a job."""
+    found = {pointer: taken[ref] for pointer, ref in resolved.image_refs().items()}
+    resolved = with_fitting_pyramid(posted.spec, resolved, found)
+    check_sizes(resolved, found, size_max=services.settings.size_max)
+    check_masks({p: decode_stored(services.blobs.get(up.key)) for p, up in found.items() if is_mask(p)})
+    spec = resolved.with_images({pointer: ImageRef(upload_id=up.id) for pointer, up in found.items()})
+    inputs = tuple(Input(pointer, up.key, up.stored_sha256, up.width, up.height) for pointer, up in found.items())
+    job = replace(_new(tenant, spec, inputs), custom_id=posted.custom_id)
+    return Submission(job, fingerprint(posted.spec), _work(spec, inputs) if posted.spec.cache else "")
+
+
+def _new(tenant: str, spec: RenderSpec, inputs: tuple[Input, ...]) -> Job:
+    return Job(
+        tenant=tenant,
+        id=str(uuid7()),
+        state=JobState.QUEUED,
+        spec=spec,
+        inputs=inputs,
+        attempt=0,
+        attempts_max=spec.attempts_max,
+        fence=0,
+        version=1,
+        created_ms=0,
+    )
+
+
+def _work(spec: RenderSpec, inputs: Iterable[Input]) -> str:
+    """Give the digest of all that decides on the pictures."""
+    pixels = spec.with_images({image.pointer: ImageRef(upload_id=image.sha256) for image in inputs})
+    said = {"spec": pixels.model_dump(mode="json", exclude=NOT_PAINTED), "version": service.__version__}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

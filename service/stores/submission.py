@@ -1,0 +1,127 @@
+"""Jobs written into Redis and made ready, all or none: what a single job and a batch have in common."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from service.errors import FieldProblem, IdTaken, InvalidSpec, JobStoreUnavailable, QueueFull
+from service.job import PRIORITY_HEAD_START_MS
+from service.places import image_hold
+from service.stores.records import listed_under, pairs, posted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from service.job import Job
+    from service.stores.connection import RedisClient
+    from service.stores.scripts import Scripts
+
+DISK_WAIT_MS = 2_000
+"""A disk that needs longer for one sync is no durable disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A job that is to be written.
+
+    Attributes:
+        job: queued.
+        fingerprint: digest of what was posted; the same id with another is refused.
+        work: digest of all that decides on the pictures; if a finished job has the same, its result is taken over.
+            "": paint in any case.
+    """
+
+    job: Job
+    fingerprint: str
+    work: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Durability:
+    """When a job counts as accepted: when Redis has it (WAITAOF) on its disk, and on those of so many replicas."""
+
+    on_disk: bool = False
+    replicas: int = 0
+
+
+IN_MEMORY = Durability()
+"""When Redis has it; what is on its disk, its own settings say."""
+
+
+def write(  # noqa: PLR0913 - one step
+    redis: RedisClient,
+    scripts: Scripts,
+    submissions: Sequence[Submission],
+    *,
+    batch: Mapping[str, Any] | None,
+    queue_max: int,
+    durability: Durability,
+) -> tuple[bool, dict[str, str]]:
+    """Write jobs, or find that they are there already.
+
+    Args:
+        redis: the connection.
+        scripts: has `submit`.
+        submissions: of one tenant; one, or those of a batch.
+        batch: what `submit.lua` takes of a batch; None for a single job.
+        queue_max: jobs that may wait, over all tenants.
+        durability: when they are accepted.
+
+    Returns:
+        Whether they were written now, and the record: the batch's, or the one job's.
+
+    Raises:
+        IdTaken: the tenant has used the id for something else.
+        InvalidSpec: an image expired just now.
+        QueueFull: too many jobs wait already.
+        JobStoreUnavailable: Redis could not say in time that they are on its disk.
+    """
+    tenant = submissions[0].job.tenant
+    with redis.pipeline(transaction=False) as pipe:  # one connection, for WAITAOF counts its writes
+        scripts.run(
+            "submit",
+            tenant,
+            queue_max,
+            "" if batch is None else json.dumps(batch),
+            *(json.dumps(_written(submission)) for submission in submissions),
+            client=pipe,
+        )
+        if durability.on_disk:
+            pipe.execute_command("WAITAOF", 1, durability.replicas, DISK_WAIT_MS)
+        (what, *answers), *synced = pipe.execute()
+    if what == "full":
+        raise QueueFull(f"{queue_max} jobs wait already")
+    if what == "other":
+        raise IdTaken(submissions[0].job.id if batch is None else batch["id"])
+    if what == "missing":
+        raise _expired(submissions, number=answers[0] - 1, name=answers[1], batch=batch is not None)
+    if synced and not (synced[0][0] >= 1 and synced[0][1] >= durability.replicas):
+        raise JobStoreUnavailable(
+            f"the job was not on the disk, and on that of {durability.replicas} replicas, in {DISK_WAIT_MS} ms"
+        )
+    return what == "made", pairs(answers[0])
+
+
+def _written(submission: Submission) -> dict[str, Any]:
+    job, deadline = submission.job, submission.job.spec.start_deadline_s
+    return {
+        "id": job.id,
+        "fingerprint": submission.fingerprint,
+        "work": submission.work,
+        "head_start_ms": PRIORITY_HEAD_START_MS[job.spec.priority],
+        "start_within_ms": "" if deadline is None else round(deadline * 1000),
+        "holds": [image_hold(image.sha256) for image in job.inputs],
+        "listed": listed_under(job),
+        "batch": job.batch or "",
+        "custom_id": job.custom_id or "",
+        "fields": posted(job),
+    }
+
+
+def _expired(submissions: Sequence[Submission], *, number: int, name: str, batch: bool) -> InvalidSpec:
+    inputs = submissions[number].job.inputs
+    gone = next(image.pointer for image in inputs if image_hold(image.sha256) == name)
+    where = f"/jobs/{number}" if batch else ""
+    return InvalidSpec(FieldProblem(f"{where}{gone}/upload_id", "this upload has just expired"))
