@@ -13,8 +13,9 @@ import service
 from api import problems
 from api.hub import Hub
 from api.limits import BodyCap, RequestId
-from api.routes import capabilities, events, health, jobs, uploads
+from api.routes import batches, capabilities, events, health, jobs, uploads
 from api.wire.problem import ProblemOut
+from service.batch_spec import BatchSpec
 from service.spec import RenderSpec
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services, app.state.hub = services, Hub(services.events)
     problems.install(app)
-    for room in (jobs, events, uploads, capabilities, health):
+    for room in (jobs, events, batches, uploads, capabilities, health):
         app.include_router(room.router)
     _describe(app)
     return app
@@ -64,9 +65,10 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             description = plain()
-            schema = RenderSpec.model_json_schema(ref_template="#/components/schemas/{model}")
-            definitions = schema.pop("$defs", {})
-            description["components"]["schemas"] |= definitions | {"RenderSpec": schema}
+            for model in (RenderSpec, BatchSpec):
+                schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                definitions = schema.pop("$defs", {})
+                description["components"]["schemas"] |= definitions | {model.__name__: schema}
             for path in description["paths"].values():
                 for operation in path.values():
                     problem = operation["responses"]["default"]

@@ -60,16 +60,29 @@ async def read_spec(request: Request) -> RenderSpec:
         InvalidSpec: naming each field or part that is wrong.
         HTTPException: 415, it is neither JSON nor a form; 400, the form can't be read.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        return parse_spec(_parsed(await request.body(), pointer=""))
-    if kind == "multipart/form-data":
-        try:
-            async with request.form(max_files=MAX_PARTS, max_fields=MAX_PARTS) as form:
-                return parse_spec(await _from_form(form))
-        except UnicodeError:
-            raise HTTPException(400, "The form's names are not text in the charset that it announces.") from None
-    raise HTTPException(415)
+    if _media_type(request) != "multipart/form-data":
+        return parse_spec(await read_json(request))
+    try:
+        async with request.form(max_files=MAX_PARTS, max_fields=MAX_PARTS) as form:
+            return parse_spec(await _from_form(form))
+    except UnicodeError:
+        raise HTTPException(400, "The form's names are not text in the charset that it announces.") from None
+
+
+async def read_json(request: Request) -> Any:
+    """Read the JSON that a request brings.
+
+    Raises:
+        InvalidSpec: it is none.
+        HTTPException: 415, it does not say that it is.
+    """
+    if _media_type(request) != "application/json":
+        raise HTTPException(415)
+    return _parsed(await request.body(), pointer="")
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _parsed(text: str | bytes, *, pointer: str) -> Any:

@@ -17,7 +17,8 @@ from service.prepare import fingerprint
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from service.spec import RenderSpec
+    from pydantic import BaseModel
+
     from service.wiring import Services
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -35,7 +36,7 @@ class Answer(NamedTuple):
     replayed: bool
 
 
-def answered_once(key: str, spec: RenderSpec, post: Callable[[str], str], *, tenant: str, services: Services) -> Answer:
+def answered_once(key: str, spec: BaseModel, post: Callable[[str], str], *, tenant: str, services: Services) -> Answer:
     """Post a job under the id that the key stands for, and give the answer that was given first.
 
     Args:

@@ -14,6 +14,7 @@ from fastapi import Request
 from service.errors import FieldProblem, InvalidSpec
 from service.job import JobState
 from service.stores.job_list import Mark, Query
+from service.stores.records import batch_list
 
 Status = Annotated[JobState | None, Parameter(description="Only jobs that are in this state.")]
 Labels = Annotated[
@@ -21,10 +22,13 @@ Labels = Annotated[
 ]
 CreatedAfter = Annotated[datetime | None, Parameter(description="Only jobs that were made at this time or later.")]
 Cursor = Annotated[str | None, Parameter(description="`next_cursor` of the page before.")]
-Limit = Annotated[int, Parameter(ge=1, le=100, description="How many jobs a page has at most.")]
+Limit = Annotated[int, Parameter(ge=1, le=100, description="How many a page has at most.")]
+BatchId = Annotated[str | None, Parameter(description="Only jobs of this batch.")]
 
 
-def query_of(status: JobState | None, labels: list[str], created_after: datetime | None) -> Query:
+def query_of(
+    status: JobState | None, labels: list[str], created_after: datetime | None, batch: str | None = None
+) -> Query:
     """Read what a list is asked for.
 
     Raises:
@@ -36,7 +40,8 @@ def query_of(status: JobState | None, labels: list[str], created_after: datetime
     since = created_after
     if since is not None and since.tzinfo is None:
         since = since.replace(tzinfo=UTC)
-    return Query(status, tuple(labels), max(0, round(since.timestamp() * 1000)) if since else 0)
+    listed = (*([batch_list(batch)] if batch else []), *labels)
+    return Query(status, listed, max(0, round(since.timestamp() * 1000)) if since else 0)
 
 
 def mark_of(cursor: str | None) -> Mark | None:

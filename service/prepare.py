@@ -29,6 +29,8 @@ from service.upload import upload
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from pydantic import BaseModel
+
     from service.stores.upload_store import Upload
     from service.wiring import Services
 
@@ -89,8 +91,8 @@ def prepared_again(job: Job) -> Submission:
     return Submission(_new(job.tenant, job.spec, job.inputs), fingerprint(job.spec))
 
 
-def fingerprint(spec: RenderSpec) -> str:
-    """Give the digest of what was posted: who sends the same again means the same job."""
+def fingerprint(spec: BaseModel) -> str:
+    """Give the digest of what was posted: who sends the same again means the same."""
     return hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
 
 

@@ -48,16 +48,17 @@ def listed(
 ) -> tuple[list[Tracked], Mark | None]:
     """List a tenant's jobs, newest first, and say where to go on; their places in the queue are not looked up."""
     jobs, mark = services.lists.page(tenant, query, after=after, limit=limit)
-    return [_with_outputs(job, None, services=services) for job in jobs], mark
+    return [with_outputs(job, None, services=services) for job in jobs], mark
 
 
 def describe(job: Job, *, services: Services) -> Tracked:
     """Add to a job what its record does not hold."""
     wait = services.jobs.wait(job) if job.state is JobState.QUEUED else None
-    return _with_outputs(job, wait, services=services)
+    return with_outputs(job, wait, services=services)
 
 
-def _with_outputs(job: Job, wait: Wait | None, *, services: Services) -> Tracked:
+def with_outputs(job: Job, wait: Wait | None, *, services: Services) -> Tracked:
+    """Add to a job where its outputs can be had, and what it waits for."""
     return Tracked(job, wait, tuple(_published(job, file, services=services) for file in job.outputs))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from service.stores.batch_store import BatchStore
 from service.stores.blob_store import BlobStore
 from service.stores.claim_store import ClaimStore
 from service.stores.connection import RedisClient, connect
@@ -28,6 +29,7 @@ class Services:
 
     settings: Settings
     jobs: JobStore
+    batches: BatchStore
     lists: JobList
     events: EventStore
     claims: ClaimStore
@@ -59,6 +61,7 @@ def open_services(settings: Settings) -> Services:
     return Services(
         settings=settings,
         jobs=JobStore(client, prefix=prefix, queue_max=settings.queue_max),
+        batches=BatchStore(client, prefix=prefix, queue_max=settings.queue_max),
         lists=JobList(client, prefix=prefix),
         events=EventStore(client, prefix=prefix),
         claims=ClaimStore(

@@ -17,9 +17,12 @@ def uploaded(client: httpx.Client, photograph: bytes) -> str:
     return str(answer.json()["id"])
 
 
+def inline() -> dict[str, str]:
+    return {"data": base64.b64encode(photograph_bytes()).decode()}
+
+
 def spec(**wish: Any) -> dict[str, Any]:
-    image = {"data": base64.b64encode(photograph_bytes()).decode()}
-    return {"kind": "transfer", "content": image, "styles": [{"image": image}], **wish}
+    return {"kind": "transfer", "content": inline(), "styles": [{"image": inline()}], **wish}
 
 
 def posted(client: httpx.Client, **wish: Any) -> httpx.Response:

@@ -18,6 +18,9 @@ ETERNAL = (
     "expiring",
     "held:",
     "job:",
+    "batch:",
+    "items:",
+    "batches:",
     "jobs:",
     "labeled:",
     "key:",
@@ -36,5 +39,5 @@ def without_ttl(settings: Settings) -> Iterator[str]:
             name = key.removeprefix(settings.redis_prefix)
             if client.ttl(key) == -1 and not name.startswith(ETERNAL):
                 yield name
-            if name.startswith("job:") and client.hexists(key, "finished_ms") and client.ttl(key) == -1:
+            if name.startswith(("job:", "batch:")) and client.hexists(key, "finished_ms") and client.ttl(key) == -1:
                 yield f"{name} (terminal)"

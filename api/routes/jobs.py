@@ -84,12 +84,13 @@ def list_jobs(  # noqa: PLR0913, PLR0917 - a filter each
     services: TheServices,
     status: pages.Status = None,
     label: pages.Labels = [],  # noqa: B006 - the framework makes a new one for each request
+    batch: pages.BatchId = None,
     created_after: pages.CreatedAfter = None,
     cursor: pages.Cursor = None,
     limit: pages.Limit = 20,
 ) -> JobsOut:
     """List your jobs, newest first, a page at a time. What is posted meanwhile shifts no page."""
-    query, after = pages.query_of(status, label, created_after), pages.mark_of(cursor)
+    query, after = pages.query_of(status, label, created_after, batch), pages.mark_of(cursor)
     found, mark = listed(caller.tenant, query, after=after, limit=limit, services=services)
     following = pages.cursor_of(mark)
     if following is not None:

@@ -86,6 +86,8 @@ class JobOut(BaseModel):
     report: dict[str, Any] | None
     error: ErrorOut | None
     labels: dict[str, str]
+    batch: str | None = Field(description="The batch that it is of.")
+    custom_id: str | None = Field(description="What you call it there.")
     links: LinksOut
 
     @classmethod
@@ -110,6 +112,8 @@ class JobOut(BaseModel):
             report=None if job.report is None else dict(job.report),
             error=ErrorOut.model_validate(job.error, from_attributes=True) if job.error else None,
             labels=job.spec.labels,
+            batch=job.batch,
+            custom_id=job.custom_id,
             links=LinksOut(**{name: f"/v1/jobs/{job.id}{path}" for name, path in LINKS.items()}),
         )
 

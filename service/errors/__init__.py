@@ -8,8 +8,8 @@
     │   ├── Unauthorized            no key, or a key nobody knows
     │   ├── Forbidden               a key without the scope
     │   ├── NotFound                no such thing in this tenant
-    │   ├── Gone                    a job whose retention is over
-    │   ├── IdTaken                 the client's own id is another job's already
+    │   ├── Gone                    a job or batch whose retention is over
+    │   ├── IdTaken                 the client's own id is another's already
     │   ├── KeyReused               the idempotency key was used for another request
     │   └── NoResult                the job has no result, or not yet
     ├── Unavailable                 a part of ours is out of reach; the same call may work later

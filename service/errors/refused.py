@@ -78,25 +78,25 @@ class NotFound(Refused):
 
 
 class Gone(Refused):
-    """Raised when a job is asked for whose retention is over."""
+    """Raised when a job or a batch is asked for whose retention is over, or that was deleted."""
 
     code = "gone"
-    title = "The job is no longer kept"
+    title = "It is no longer kept"
 
-    def __init__(self, job_id: str) -> None:
-        self.job_id = job_id
-        super().__init__(f"Job {job_id} and its result were deleted when their retention was over.")
+    def __init__(self, what: str, name: str) -> None:
+        self.what, self.name = what, name
+        super().__init__(f"The {what} {name} is no longer kept: it was deleted, or its retention is over.")
 
 
 class IdTaken(Refused):
     """Raised when a client gives a new job an id that another of its jobs has."""
 
     code = "id_taken"
-    title = "The id belongs to another job"
+    title = "The id is taken"
 
-    def __init__(self, job_id: str) -> None:
-        self.job_id = job_id
-        super().__init__(f"Job {job_id} was posted before, with another spec.")
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"The id {name} was posted before, with another spec.")
 
 
 class KeyReused(Refused):

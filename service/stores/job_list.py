@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from service.errors import RecordUnreadable
 from service.stores.connection import RedisClient, translated
-from service.stores.records import job_of
+from service.stores.records import job_of, listed_under
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from service.job import Job, JobState
 
 BATCH = 100
-"""Ids that are read at once: many more than are made in one millisecond, by which they are sorted."""
+"""Ids that are read at once."""
 
 
 class Mark(NamedTuple):
@@ -27,10 +27,10 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which jobs are wanted: in one state, with all of these labels (`name=value`), made since then."""
+    """Which jobs are wanted: in one state, listed under all of these (`records.listed_under`), made since then."""
 
     state: JobState | None = None
-    labels: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
     since_ms: int = 0
 
 
@@ -55,36 +55,50 @@ class JobList:
             found.append(job)
         return found, None
 
+    @translated
+    def jobs(self, tenant: str, job_ids: Sequence[str]) -> list[Job | None]:
+        """Read several jobs; None for each that is no longer there, or that this version can't read."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.hgetall(f"{self._prefix}job:{tenant}:{job_id}")
+            records = pipe.execute()
+        return [_read(tenant, job_id, record) for job_id, record in zip(job_ids, records, strict=True)]
+
     def _jobs(self, tenant: str, query: Query, after: Mark | None) -> Iterator[Job]:
-        while marks := self._marks(tenant, query, after):
-            with self._redis.pipeline(transaction=False) as pipe:
-                for mark in marks:
-                    pipe.hgetall(f"{self._prefix}job:{tenant}:{mark.id}")
-                records = pipe.execute()
-            for mark, record in zip(marks, records, strict=True):
-                try:
-                    job = job_of(tenant, mark.id, record)
-                except RecordUnreadable:
-                    continue
-                if _matches(job, query):
-                    yield job
-            after = marks[-1]
+        while found := self._marks(tenant, query, after):
+            jobs = self.jobs(tenant, [mark.id for mark in found])
+            yield from (job for job in jobs if job is not None and _matches(job, query))
+            after = found[-1]
 
     def _marks(self, tenant: str, query: Query, after: Mark | None) -> list[Mark]:
         """Read the next ids of the index that leaves the fewest to look at."""
         index = f"{self._prefix}jobs:{tenant}"
-        if query.labels:
-            index = f"{self._prefix}labeled:{tenant}:{query.labels[0]}"
+        if query.listed:
+            index = f"{self._prefix}labeled:{tenant}:{query.listed[0]}"
         elif query.state:
             index = f"{index}:{query.state}"
-        newest = after.created_ms if after else "+inf"
-        entries = self._redis.zrange(
-            index, newest, query.since_ms, byscore=True, desc=True, offset=0, num=2 * BATCH, withscores=True
-        )
-        marks = [Mark(int(score), job_id) for job_id, score in entries]
-        return [mark for mark in marks if after is None or mark < after][:BATCH]
+        return marks(self._redis, index, after=after, since_ms=query.since_ms)
+
+
+def marks(redis: RedisClient, index: str, *, after: Mark | None, since_ms: int = 0) -> list[Mark]:
+    """Read the next ids of a sorted set, newest first; those of one millisecond in the order of their ids."""
+    newest, offset = after.created_ms if after else "+inf", 0
+    while entries := redis.zrange(
+        index, newest, since_ms, byscore=True, desc=True, offset=offset, num=BATCH, withscores=True
+    ):
+        found = [Mark(int(score), name) for name, score in entries]
+        if following := [mark for mark in found if after is None or mark < after]:
+            return following
+        offset += BATCH
+    return []
+
+
+def _read(tenant: str, job_id: str, record: Mapping[str, str]) -> Job | None:
+    try:
+        return job_of(tenant, job_id, record)
+    except RecordUnreadable:
+        return None
 
 
 def _matches(job: Job, query: Query) -> bool:
-    own = {f"{name}={value}" for name, value in job.spec.labels.items()}
-    return query.state in {None, job.state} and own.issuperset(query.labels)
+    return query.state in {None, job.state} and set(listed_under(job)).issuperset(query.listed)

@@ -92,7 +92,7 @@ class JobStore:
         """
         record = self._redis.hgetall(self._key("job", tenant, job_id))
         if not record and self._redis.exists(self._key("gone", tenant, job_id)):
-            raise Gone(job_id)
+            raise Gone("job", job_id)
         if not record:
             raise NotFound("job", job_id)
         return job_of(tenant, job_id, record)

@@ -7,7 +7,7 @@ import pytest
 from service.errors import Gone, IdTaken, InvalidSpec
 from service.job import JobState
 from service.places import place_of
-from service.stores.submission import Submission
+from service.stores.submission import IN_MEMORY, Submission
 from service.stores.upkeep_store import Expiring
 from service.sweep import purge, sweep
 from service.wiring import Services
@@ -89,6 +89,15 @@ def test_an_upload_that_expires_between_look_up_and_submission_is_named(services
     with pytest.raises(InvalidSpec) as caught:
         services.jobs.submit(Submission(job(tenant), "f"))
     assert [problem.pointer for problem in caught.value.problems] == ["/content/upload_id"]
+
+
+def test_it_is_named_within_a_batch_too(services: Services, tenant: str) -> None:
+    uploaded(services, tenant)
+    both = [Submission(job(tenant), "f"), Submission(job(tenant, sha256="1" * 64), "f")]
+    with pytest.raises(InvalidSpec) as caught:
+        services.batches.submit("b", both, fingerprint="f", durability=IN_MEMORY)
+    assert [problem.pointer for problem in caught.value.problems] == ["/jobs/1/content/upload_id"]
+    assert services.upkeep.ready_count() == 0
 
 
 # The same work

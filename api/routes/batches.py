@@ -1,0 +1,114 @@
+"""`/v1/batches`: many jobs at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api import pages
+from api.deps import Reader, TheServices, Writer
+from api.forms import read_json
+from api.idempotency import Answer, IdempotencyKey, answered_once
+from api.wire.batch import BatchesOut, BatchItemOut, BatchItemsOut, BatchOut
+from service.batch import batch_items, cancel_batch, submit_batch
+from service.batch_spec import MAX_JOBS, parse_batch
+
+router = APIRouter(prefix="/v1/batches", tags=["batches"])
+
+POLL_S = 5
+"""Seconds that a client should wait before it asks again."""
+
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/BatchSpec"}}},
+    }
+}
+
+Start = Annotated[int, Query(ge=0, le=MAX_JOBS, description="`next_cursor` of the page before.")]
+
+
+@router.post("", status_code=202, response_model=BatchOut, summary="Post a batch", openapi_extra=BODY)
+async def create_batch(
+    request: Request, caller: Writer, services: TheServices, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Accept up to 1000 jobs, all or none: a list, or each of several photographs in each of several styles."""
+    spec = parse_batch(await read_json(request))
+
+    def post(batch_id: str | None = None) -> str:
+        batch = submit_batch(spec, tenant=caller.tenant, services=services, batch_id=batch_id)
+        return BatchOut.of(batch).model_dump_json()
+
+    if idempotency_key is None:
+        answer = Answer(await run_in_threadpool(post), replayed=False)
+    else:
+        answer = await run_in_threadpool(
+            answered_once, idempotency_key, spec, post, tenant=caller.tenant, services=services
+        )
+    headers = {"Location": json.loads(answer.body)["links"]["self"], "Retry-After": str(POLL_S)}
+    headers |= {"Idempotency-Replayed": "true"} if answer.replayed else {}
+    return Response(answer.body, status_code=202, media_type="application/json", headers=headers)
+
+
+@router.get("", summary="List batches")
+def list_batches(  # noqa: PLR0913, PLR0917 - what a request brings
+    request: Request,
+    response: Response,
+    caller: Reader,
+    services: TheServices,
+    cursor: pages.Cursor = None,
+    limit: pages.Limit = 20,
+) -> BatchesOut:
+    """List your batches, newest first, a page at a time."""
+    found, mark = services.batches.page(caller.tenant, after=pages.mark_of(cursor), limit=limit)
+    following = pages.cursor_of(mark)
+    if following is not None:
+        response.headers["Link"] = pages.next_link(request, following)
+    return BatchesOut(items=[BatchOut.of(batch) for batch in found], next_cursor=following)
+
+
+@router.get("/{batch_id}", summary="Get a batch")
+def get_batch(batch_id: str, response: Response, caller: Reader, services: TheServices) -> BatchOut:
+    """Say how many of its jobs are in which status."""
+    return _answer(BatchOut.of(services.batches.get(caller.tenant, batch_id)), response)
+
+
+@router.get("/{batch_id}/items", summary="List a batch's jobs")
+def list_items(  # noqa: PLR0913, PLR0917 - what a request brings
+    batch_id: str,
+    request: Request,
+    response: Response,
+    caller: Reader,
+    services: TheServices,
+    cursor: Start = 0,
+    limit: pages.Limit = 20,
+) -> BatchItemsOut:
+    """List its jobs in their order with what became of each, a page at a time."""
+    found, following = batch_items(caller.tenant, batch_id, start=cursor, limit=limit, services=services)
+    if following is not None:
+        response.headers["Link"] = pages.next_link(request, str(following))
+    items = [BatchItemOut.of(item) for item in found]
+    return BatchItemsOut(items=items, next_cursor=None if following is None else str(following))
+
+
+@router.post(
+    "/{batch_id}/cancel",
+    status_code=202,
+    summary="Cancel a batch",
+    responses={200: {"model": BatchOut, "description": "All of its jobs have ended."}},
+)
+def cancel(batch_id: str, response: Response, caller: Writer, services: TheServices) -> BatchOut:
+    """Stop all of its jobs. Those that have ended stay as they are."""
+    batch = BatchOut.of(cancel_batch(caller.tenant, batch_id, services=services))
+    if batch.terminal:
+        response.status_code = 200
+    return _answer(batch, response)
+
+
+def _answer(batch: BatchOut, response: Response) -> BatchOut:
+    if not batch.terminal:
+        response.headers["Retry-After"] = str(POLL_S)
+    return batch

@@ -1,0 +1,87 @@
+"""Batches: many jobs accepted together or not at all, and followed, listed and canceled as one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from uuid_utils import uuid7
+
+from service.batch_spec import posted_jobs
+from service.log import log
+from service.prepare import fingerprint, prepare
+from service.submit import durability
+from service.track import with_outputs
+
+if TYPE_CHECKING:
+    from service.batch_spec import BatchSpec
+    from service.stores.batch_store import Batch, BatchItem
+    from service.track import Tracked
+    from service.wiring import Services
+
+
+class TrackedItem(NamedTuple):
+    """A job of a batch, as it stands; None when it is no longer kept."""
+
+    item: BatchItem
+    tracked: Tracked | None
+
+
+def submit_batch(spec: BatchSpec, *, tenant: str, services: Services, batch_id: str | None = None) -> Batch:
+    """Accept a batch, or say of every job by field why not. When this returns, all of its jobs are in the store.
+
+    Args:
+        spec: as posted.
+        tenant: whose batch it is.
+        services: the open parts.
+        batch_id: the same id with the same spec is the same batch.
+
+    Raises:
+        InvalidSpec: fields of any of its jobs that can't be painted, images that are unknown or no pictures.
+        IdTaken: the id belongs to something else.
+        Unavailable: a store is out of reach; nothing was accepted, unless Redis took the batch but could not say in
+            time that it is on its disk.
+    """
+    batch_id = batch_id or str(uuid7())
+    prepared = prepare(posted_jobs(spec), tenant=tenant, services=services)
+    batch, made = services.batches.submit(
+        batch_id,
+        [replace(one, job=replace(one.job, batch=batch_id)) for one in prepared],
+        fingerprint=fingerprint(spec),
+        durability=durability(services.settings),
+    )
+    log().info("batch_accepted", tenant=tenant, batch_id=batch_id, jobs=batch.total, new=made)
+    if batch.finished_ms is None:
+        services.queue.try_ring()
+    return batch
+
+
+def batch_items(
+    tenant: str, batch_id: str, *, start: int, limit: int, services: Services
+) -> tuple[list[TrackedItem], int | None]:
+    """List a batch's jobs in their order, each as it stands, and say where to go on; None at the end.
+
+    Raises:
+        NotFound, Gone: the tenant has no such batch, or no longer.
+    """
+    batch = services.batches.get(tenant, batch_id)
+    items = services.batches.items(tenant, batch_id, start=start, limit=limit)
+    jobs = services.lists.jobs(tenant, [item.job_id for item in items])
+    found = [
+        TrackedItem(item, None if job is None else with_outputs(job, None, services=services))
+        for item, job in zip(items, jobs, strict=True)
+    ]
+    return found, start + limit if start + limit < batch.total else None
+
+
+def cancel_batch(tenant: str, batch_id: str, *, services: Services) -> Batch:
+    """Ask that none of a batch's jobs be painted any further, and give it as it then stands.
+
+    Raises:
+        NotFound, Gone: the tenant has no such batch, or no longer.
+    """
+    if services.batches.get(tenant, batch_id).finished_ms is None:
+        for item in services.batches.items(tenant, batch_id):
+            services.jobs.cancel(tenant, item.job_id)
+        log().info("batch_cancel", tenant=tenant, batch_id=batch_id)
+    return services.batches.get(tenant, batch_id)
