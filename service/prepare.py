@@ -10,14 +10,16 @@ import base64
 import hashlib
 import json
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from uuid_utils import uuid7
 
 import service
-from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound
+from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound, UrlRefused, UrlUnreachable
 from service.job import Input, Job, JobState
 from service.pictures import decode_stored
 from service.plan import check_masks, check_sizes, is_mask, with_fitting_pyramid
@@ -27,7 +29,7 @@ from service.stores.submission import Submission
 from service.upload import upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
     from service.wiring import Services
 
 T = TypeVar("T")
+
+URLS_MAX = 32
+"""Of one request."""
+FETCHES_AT_ONCE = 8
 
 NOT_PAINTED = {
     "preset",  # it has become options
@@ -117,33 +123,49 @@ def _resolved(posted: RenderSpec, *, run_max_s: int) -> RenderSpec:
 
 
 def _taken_in(pairs: Iterable[tuple[Posted, RenderSpec]], *, tenant: str, services: Services) -> dict[ImageRef, Upload]:
-    """Find the upload of every image that the specs name; images within the request become uploads."""
+    """Find the upload of every image that the specs name; what is within the request, or to be fetched, becomes one."""
     named: dict[ImageRef, list[str]] = defaultdict(list)
     for one, spec in pairs:
         for pointer, ref in spec.image_refs().items():
             named[ref].append(one.where(pointer))
+    problems = dict.fromkeys(_too_many_urls(named))
     taken: dict[ImageRef, Upload] = {}
-    problems: dict[FieldProblem, None] = {}
-    for ref, pointers in named.items():
-        try:
-            taken[ref] = _uploaded(ref, tenant=tenant, services=services)
-        except NotFound as error:
-            problems |= dict.fromkeys(FieldProblem(f"{pointer}/upload_id", str(error)) for pointer in pointers)
-        except InvalidImage as error:
-            problems |= dict.fromkeys(FieldProblem(f"{pointer}/data", str(error)) for pointer in pointers)
+    if not problems:
+        with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
+            found = pool.map(lambda ref: _uploaded(ref, tenant=tenant, services=services), named)
+            for (ref, pointers), upload_or_why in zip(named.items(), found, strict=True):
+                if isinstance(upload_or_why, str):
+                    problems |= dict.fromkeys(FieldProblem(f"{at}/{ref.way}", upload_or_why) for at in pointers)
+                else:
+                    taken[ref] = upload_or_why
     if problems:
         raise InvalidSpec(*problems)
     return taken
 
 
-def _uploaded(ref: ImageRef, *, tenant: str, services: Services) -> Upload:
-    if ref.upload_id is not None:
-        return services.uploads.get(tenant, ref.upload_id)
+def _too_many_urls(named: Mapping[ImageRef, Sequence[str]]) -> Iterator[FieldProblem]:
+    beyond = [pointers for ref, pointers in named.items() if ref.url is not None][URLS_MAX:]
+    for pointer in chain.from_iterable(beyond):
+        yield FieldProblem(f"{pointer}/url", f"one request names at most {URLS_MAX} URLs: upload the others first")
+
+
+def _uploaded(ref: ImageRef, *, tenant: str, services: Services) -> Upload | str:
+    """Give the upload of an image, or say why there is none."""
     try:
-        data = base64.b64decode(ref.data or "", validate=True)
+        if ref.upload_id is not None:
+            return services.uploads.get(tenant, ref.upload_id)
+        return upload(_bytes_of(ref, services=services), tenant=tenant, services=services)
+    except (NotFound, InvalidImage, UrlRefused, UrlUnreachable) as error:
+        return str(error)
+
+
+def _bytes_of(ref: ImageRef, *, services: Services) -> bytes:
+    if ref.url is not None:
+        return services.outside.get(ref.url, max_bytes=services.settings.upload_max_bytes)
+    try:
+        return base64.b64decode(ref.data or "", validate=True)
     except ValueError:
         raise InvalidImage("This is not base64.") from None
-    return upload(data, tenant=tenant, services=services)
 
 
 def _ready(

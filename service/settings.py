@@ -9,7 +9,7 @@ Development is the default and works with nothing set beside the addresses that 
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     Field,
@@ -19,9 +19,10 @@ from pydantic import (
     PositiveInt,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.address import read_address
 from service.errors import SetupError
@@ -75,6 +76,12 @@ class Settings(BaseSettings):
     )
     upload_ttl_s: PositiveInt = Field(86_400, description="An upload that no job names is forgotten after this.")
 
+    fetch_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Hosts, host:port or networks that images may be fetched from and webhooks sent to although they "
+        "are not public, over http too; separated by commas.",
+    )
+
     lease_ttl_s: PositiveFloat = Field(15.0, description="A worker that is silent this long has lost its job.")
     keeper_interval_s: PositiveFloat = Field(1.0, description="Between two rounds of the keeper.")
     queue_max: PositiveInt = Field(10_000, description="Jobs that may wait, over all tenants; more are put off.")
@@ -93,6 +100,11 @@ class Settings(BaseSettings):
     api_port: int = Field(8000, ge=0, le=65_535)
 
     log_format: Literal["console", "json"] = "console"
+
+    @field_validator("fetch_allow", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return tuple(entry.strip() for entry in value.split(",") if entry.strip()) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -33,17 +33,25 @@ class ImageRef(Frozen):
         pattern=r"^[0-9a-f-]+$",
         description="An image from `POST /v1/uploads`.",
     )
+    url: str | None = Field(
+        None, min_length=1, max_length=2048, repr=False, description="A public https address, fetched within 15 s."
+    )
     data: str | None = Field(None, min_length=1, repr=False, description="The file's bytes within the request, base64.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if (self.upload_id is None) == (self.data is None):
-            raise ValueError("give exactly one of upload_id and data")
+        if sum(way is not None for way in (self.upload_id, self.url, self.data)) != 1:
+            raise ValueError("give exactly one of upload_id, url and data")
         return self
+
+    @property
+    def way(self) -> str:
+        """The name of the field that is given."""
+        return "upload_id" if self.upload_id is not None else "url" if self.url is not None else "data"
 
     @model_serializer
     def _the_one(self) -> dict[str, str]:
-        return {"upload_id": self.upload_id} if self.upload_id is not None else {"data": self.data or ""}
+        return {self.way: getattr(self, self.way)}
 
 
 class Style(Frozen):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from service.fetch import Outside
 from service.stores.batch_store import BatchStore
 from service.stores.blob_store import BlobStore
 from service.stores.claim_store import ClaimStore
@@ -40,6 +41,7 @@ class Services:
     presence: Presence
     blobs: BlobStore
     queue: Queue
+    outside: Outside
     _redis: RedisClient
 
     def __enter__(self) -> Self:
@@ -77,5 +79,6 @@ def open_services(settings: Settings) -> Services:
         presence=Presence(client, prefix=prefix),
         blobs=BlobStore(settings),
         queue=Queue(celery_app(settings)),
+        outside=Outside(settings),
         _redis=client,
     )

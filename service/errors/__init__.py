@@ -4,6 +4,8 @@
     ├── Refused                     the caller asked for something that can't be done as asked
     │   ├── InvalidSpec             fields of a request, each named by its JSON pointer
     │   ├── InvalidImage            bytes that are no picture we take
+    │   ├── UrlRefused              a URL of a form that is not used
+    │   ├── UrlUnreachable          a URL from which nothing could be had
     │   ├── TooLarge                more bytes than a request may bring
     │   ├── Unauthorized            no key, or a key nobody knows
     │   ├── Forbidden               a key without the scope
@@ -71,6 +73,8 @@ from service.errors.refused import (
     Refused,
     TooLarge,
     Unauthorized,
+    UrlRefused,
+    UrlUnreachable,
 )
 from service.errors.root import (
     ImpastoError,
@@ -126,6 +130,8 @@ __all__ = [
     "TooLarge",
     "Unauthorized",
     "Unavailable",
+    "UrlRefused",
+    "UrlUnreachable",
     "WeightsMissing",
     "WeightsUnavailable",
     "WorkerLost",

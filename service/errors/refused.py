@@ -37,6 +37,26 @@ class InvalidImage(Refused):
     title = "The image can't be used"
 
 
+class UrlRefused(Refused):
+    """Raised when the form of a URL that a caller gave is not one that is used; nothing was sent."""
+
+    code = "url_refused"
+    title = "The URL can't be used"
+
+
+class UrlUnreachable(Refused):
+    """Raised when a URL that a caller gave did not answer as it should: the sentence is the same whatever happened."""
+
+    code = "url_unreachable"
+    title = "The URL can't be reached"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nothing could be had from this URL: it has to be public, to answer in time, without a login, and not with "
+            "more than is allowed"
+        )
+
+
 class TooLarge(Refused):
     """Raised when a request brings more bytes than it may."""
 

@@ -72,7 +72,8 @@ def test_a_job_posted_as_json_is_accepted_with_its_resolved_spec(client: httpx.C
     assert answer.headers["retry-after"] == "1"
     assert set(job) == {
         "id", "kind", "status", "terminal", "progress", "queue", "attempt", "attempts_max", "spec", "created_at",
-        "started_at", "finished_at", "expires_at", "outputs", "report", "error", "labels", "links",
+        "started_at", "finished_at", "expires_at", "outputs", "report", "error", "labels", "batch",
+        "custom_id", "links",
     }  # fmt: skip
     assert (job["kind"], job["status"], job["terminal"], job["attempt"]) == ("transfer", "queued", False, 0)
     assert job["queue"] == {"position": 1, "estimated_start_s": None}
