@@ -13,7 +13,7 @@ import service
 from api import problems
 from api.hub import Hub
 from api.limits import BodyCap, RequestId
-from api.routes import capabilities, events, health, jobs, uploads
+from api.routes import capabilities, estimates, events, health, jobs, uploads
 from api.wire.problem import ProblemOut
 from service.spec import RenderSpec
 
@@ -51,7 +51,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services, app.state.hub = services, Hub(services.events)
     problems.install(app)
-    for room in (jobs, events, uploads, capabilities, health):
+    for room in (jobs, events, uploads, estimates, capabilities, health):
         app.include_router(room.router)
     _describe(app)
     return app

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from uuid_utils import uuid7
 
 import service
-from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound
+from service.affordable import check_affordable
+from service.errors import FieldProblem, Gone, InvalidImage, InvalidSpec, NotFound
 from service.job import Input, Job, JobState
 from service.log import log
 from service.pictures import decode_stored
@@ -18,6 +19,7 @@ from service.plan import check_masks, check_sizes, is_mask, with_fitting_pyramid
 from service.resolve import resolve
 from service.spec import ImageRef, RenderSpec
 from service.upload import upload
+from service.work import by_pointer, load_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,10 +54,27 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services, job_id: str | N
         job_id: the client's own; the same id with the same spec is the same job.
 
     Raises:
-        InvalidSpec: fields that can't be painted, images that are unknown or no pictures.
+        InvalidSpec: fields that can't be painted, images that are unknown or no pictures; more time or memory than
+            there is.
         IdTaken: the id belongs to a job with another spec.
         Unavailable: a store is out of reach; nothing was accepted, unless Redis took the job but could not say in
             time that it is on its disk.
+    """
+    stored, inputs = prepared(spec, tenant=tenant, services=services)
+    job = _new(tenant, stored, inputs, job_id=job_id)
+    try:
+        check_affordable(stored, inputs, workers=services.paces.workers())
+    except InvalidSpec:
+        if job_id is None or not _known(tenant, job_id, services=services):  # what was accepted stays so
+            raise
+    return _accepted(job, said=fingerprint(spec), work=_work(stored, inputs) if spec.cache else None, services=services)
+
+
+def prepared(spec: RenderSpec, *, tenant: str, services: Services) -> tuple[RenderSpec, tuple[Input, ...]]:
+    """Resolve a spec, take its images in and check all that their sizes tell; return it as stored, with its inputs.
+
+    Raises:
+        InvalidSpec, Unavailable: as `submit` does.
     """
     resolved = _timed(resolve(spec), run_max_s=services.settings.run_max_s)
     found = _taken_in(resolved, tenant=tenant, services=services)
@@ -63,9 +82,7 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services, job_id: str | N
     check_sizes(resolved, found, size_max=services.settings.size_max)
     check_masks({p: decode_stored(services.blobs.get(up.key)) for p, up in found.items() if is_mask(p)})
     stored = resolved.with_images({pointer: ImageRef(upload_id=up.id) for pointer, up in found.items()})
-    inputs = tuple(Input(pointer, up.key, up.stored_sha256, up.width, up.height) for pointer, up in found.items())
-    job = _new(tenant, stored, inputs, job_id=job_id)
-    return _accepted(job, said=fingerprint(spec), work=_work(stored, inputs) if spec.cache else None, services=services)
+    return stored, tuple(Input(pointer, up.key, up.stored_sha256, up.width, up.height) for pointer, up in found.items())
 
 
 def retry(tenant: str, job_id: str, *, services: Services) -> Submitted:
@@ -91,6 +108,7 @@ def _new(tenant: str, spec: RenderSpec, inputs: tuple[Input, ...], *, job_id: st
         fence=0,
         version=1,
         created_ms=0,
+        load=load_of(spec, by_pointer(inputs)),
     )
 
 
@@ -110,6 +128,15 @@ def _accepted(job: Job, *, said: str, work: str | None, services: Services) -> S
     if not job.state.terminal:
         services.queue.try_ring()
     return submitted
+
+
+def _known(tenant: str, job_id: str, *, services: Services) -> bool:
+    """Say whether the id belongs to a job already, so that the store decides."""
+    try:
+        services.jobs.get(tenant, job_id)
+    except (NotFound, Gone):
+        return False
+    return True
 
 
 def fingerprint(spec: RenderSpec) -> str:
