@@ -25,6 +25,10 @@ EFFORT: Mapping[StyleDistance, float] = {"gram": 1.0, "mean_std": 1.0, "gaussian
 """Seconds of an iteration over those with Gram matrices, measured at 256 px on a CPU: 1, 0.97, 1.27, 2.5, and of the
 last 3.1 at 768 px, for sorting takes longer than convolving and grows faster than the pixels."""
 
+REST_FLOP = 90_000
+"""Of a pixel and iteration: what takes as long as so many operations of a convolution, L-BFGS above all. Measured at
+64 and at 256 px by looking at relu1_1 alone, which is an iteration with next to no convolution."""
+
 PROCESS_BYTES = 700 * 1024**2
 """What a worker takes before it paints: torch, VGG-16 and a picture of 64 px measured 650 MiB."""
 
@@ -47,7 +51,7 @@ class Load:
 
     Attributes:
         gflop: 10⁹ operations of the network's convolutions over all its iterations, forward and back to the pixels,
-            times `EFFORT`; 0 where nothing is painted.
+            with `REST_FLOP`, times `EFFORT`; 0 where nothing is painted.
         bracket: what jobs are alike in their pace: `<network>:<longest side, rounded up to a power of two>`.
     """
 
@@ -63,7 +67,7 @@ def load_of(spec: RenderSpec, images: Mapping[str, Sized]) -> Load:
     width, height = canvas(spec, images, spec.options.size)
     family = GRAM if spec.kind == "gram" else spec.options.network
     pixels = sum(w * h for w, h in (canvas(spec, images, longest) for longest in scales(spec)))
-    flop = sum(2 * look_flop(spec, deepest) for deepest in _deepest_of_rungs(spec))
+    flop = sum(2 * look_flop(spec, deepest) + REST_FLOP for deepest in _deepest_of_rungs(spec))
     effort = 1.0 if spec.kind == "reconstruction" else EFFORT[spec.options.style_distance]
     gflop = flop * pixels * effort * _iterations(spec) / 1e9
     return Load(round(gflop, 3), f"{family}:{1 << (max(width, height) - 1).bit_length()}")

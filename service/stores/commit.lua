@@ -23,8 +23,10 @@ hold(tenant, ARGV[5], 'job:' .. id, ARGV[6])
 local expires = finish(tenant, id, SUCCEEDED, now, 'result', ARGV[5], unpack(ARGV, 8))
 if at[4] ~= '' then redis.call('SET', key('same', tenant, at[4]), id, 'PX', expires - now) end
 
-local function learn(pace, field, value)
-  local known = tonumber(redis.call('HGET', pace, field) or value)
+-- One run that was held up, or skipped something, moves what is known by less than a factor of two.
+local function learn(pace, field, measured)
+  local known = tonumber(redis.call('HGET', pace, field) or measured)
+  local value = math.min(math.max(measured, known / 4), known * 4)
   redis.call('HSET', pace, field, string.format('%.6g', 0.8 * known + 0.2 * value))
 end
 if ARGV[7] ~= '' then
