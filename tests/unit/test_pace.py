@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.pace import Device, Line, Pace, Running, Worker, devices_of, expected_s, run_s, start_s
+from service.pace import Device, Line, Pace, Running, Worker, devices_of, expected_s, run_s, run_taught, start_s
+from service.painting import Painting
 from service.work import Load
+from tests.jobs import job
 
 CPU, GPU = Device("cpu", 8 * 10**9), Device("NVIDIA H100", 80 * 10**9)
 SLOW = {"vgg16:512": Pace(0.01, 2.0)}
@@ -121,3 +124,16 @@ def test_a_hundred_of_a_thousand_mixed_jobs_tell_when_the_last_one_starts(seed: 
     whole, sample = start_s(line(loads), team), start_s(line(loads[:100], position=1001), team)
     assert whole is not None
     assert sample == pytest.approx(whole, rel=0.25)  # four deviations of the mean of a hundred
+
+
+@pytest.mark.parametrize(
+    ("iterations", "resumed", "frugal", "teaches"),
+    [(100, False, False, True), (99, False, False, False), (100, True, False, False), (100, False, True, False)],
+)
+def test_only_an_attempt_that_painted_the_whole_job_teaches(
+    iterations: int, *, resumed: bool, frugal: bool, teaches: bool
+) -> None:
+    done = replace(job("t"), frugal=frugal)  # a hundred iterations
+    run = run_taught(done, Painting({}, {}, {}, iterations, "cpu", "00"), resumed=resumed, paint_s=5.0)
+    assert (run is not None) == teaches
+    assert run is None or (run.device, run.load, run.paint_s) == ("cpu", done.load, 5.0)
