@@ -13,7 +13,7 @@ import service
 from api import problems
 from api.hub import Hub
 from api.limits import BodyCap, RequestId
-from api.routes import batches, capabilities, events, health, jobs, uploads
+from api.routes import batches, capabilities, estimates, events, health, jobs, uploads
 from api.wire.problem import ProblemOut
 from service.batch_spec import BatchSpec
 from service.spec import RenderSpec
@@ -52,7 +52,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services, app.state.hub = services, Hub(services.events)
     problems.install(app)
-    for room in (jobs, events, batches, uploads, capabilities, health):
+    for room in (jobs, events, batches, uploads, estimates, capabilities, health):
         app.include_router(room.router)
     _describe(app)
     return app

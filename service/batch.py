@@ -9,7 +9,7 @@ from uuid_utils import uuid7
 
 from service.batch_spec import posted_jobs
 from service.log import log
-from service.prepare import fingerprint, prepare
+from service.prepare import check_each_affordable, fingerprint, prepare
 from service.submit import durability
 from service.track import with_outputs
 
@@ -43,7 +43,9 @@ def submit_batch(spec: BatchSpec, *, tenant: str, services: Services, batch_id: 
             time that it is on its disk.
     """
     batch_id = batch_id or str(uuid7())
-    prepared = prepare(posted_jobs(spec), tenant=tenant, services=services)
+    posted = posted_jobs(spec)
+    prepared = prepare(posted, tenant=tenant, services=services)
+    check_each_affordable(posted, prepared, workers=services.paces.workers())
     batch, made = services.batches.submit(
         batch_id,
         [replace(one, job=replace(one.job, batch=batch_id)) for one in prepared],

@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Any
 import service
 from service.networks import NETWORKS
 from service.options import CONTENT_LAYERS, PRESETS
+from service.pace import devices_of
 from service.spec import MAX_LABELS, MAX_REGIONS, MAX_STYLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from service.wiring import Services
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCount:
+    """A kind of device, and how many workers paint on one."""
+
+    name: str
+    memory_bytes: int
+    workers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,7 @@ class Capabilities:
         presets: by name, the options that they set.
         limits: by name; pixels, bytes, seconds or counts, as their names say.
         workers: how many are at work.
+        devices: that they paint on.
     """
 
     version: str
@@ -35,6 +46,7 @@ class Capabilities:
     presets: Mapping[str, Mapping[str, Any]]
     limits: Mapping[str, float]
     workers: int
+    devices: Sequence[DeviceCount]
 
 
 def capabilities(*, services: Services) -> Capabilities:
@@ -43,7 +55,8 @@ def capabilities(*, services: Services) -> Capabilities:
     Raises:
         JobStoreUnavailable: Redis, which knows the workers, is out of reach.
     """
-    settings = services.settings
+    settings, workers = services.settings, services.paces.workers()
+    devices = [worker.device for worker in workers]
     return Capabilities(
         version=service.__version__,
         networks={name: list(network.layers) for name, network in NETWORKS.items()},
@@ -61,5 +74,8 @@ def capabilities(*, services: Services) -> Capabilities:
             "regions": MAX_REGIONS,
             "labels": MAX_LABELS,
         },
-        workers=len(services.presence.alive("worker")),
+        workers=len(workers),
+        devices=[
+            DeviceCount(device.name, device.memory_bytes, devices.count(device)) for device in devices_of(workers)
+        ],
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from service.errors import ImpastoError
     from service.spec import RenderSpec
+    from service.work import Load
 
 
 class JobState(StrEnum):
@@ -96,6 +97,7 @@ class Job:
     """A job as its record in the store says. Times are milliseconds of the store's clock since 1970.
 
     Attributes:
+        load: its work; None in records of a version that did not note it.
         fence: counts the claims; what is older than the newest one can change nothing.
         version: counts the changes that a client can see.
         run_ms: how long the attempts that have ended ran, together.
@@ -115,6 +117,7 @@ class Job:
     fence: int
     version: int
     created_ms: int
+    load: Load | None = None
     run_ms: int = 0
     batch: str | None = None
     custom_id: str | None = None

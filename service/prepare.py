@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid_utils import uuid7
 
 import service
+from service.affordable import check_affordable
 from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound, UrlRefused, UrlUnreachable
 from service.job import Input, Job, JobState
 from service.pictures import decode_stored
@@ -27,12 +28,14 @@ from service.resolve import resolve
 from service.spec import ImageRef, RenderSpec
 from service.stores.submission import Submission
 from service.upload import upload
+from service.work import by_pointer, load_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pydantic import BaseModel
 
+    from service.pace import Worker
     from service.stores.upload_store import Upload
     from service.wiring import Services
 
@@ -90,6 +93,20 @@ def prepare(posted: Sequence[Posted], *, tenant: str, services: Services) -> lis
     pairs = list(zip(posted, resolved, strict=True))
     taken = _taken_in(pairs, tenant=tenant, services=services)
     return _each((one, partial(_ready, one, spec, taken, tenant=tenant, services=services)) for one, spec in pairs)
+
+
+def check_each_affordable(
+    posted: Sequence[Posted], submissions: Sequence[Submission], *, workers: Sequence[Worker]
+) -> None:
+    """Refuse specs that would take more time or memory than there is.
+
+    Raises:
+        InvalidSpec: naming the fields of every such spec.
+    """
+    _each(
+        (one, partial(check_affordable, made.job.spec, made.job.inputs, workers=workers))
+        for one, made in zip(posted, submissions, strict=True)
+    )
 
 
 def prepared_again(job: Job) -> Submission:
@@ -194,6 +211,7 @@ def _new(tenant: str, spec: RenderSpec, inputs: tuple[Input, ...]) -> Job:
         fence=0,
         version=1,
         created_ms=0,
+        load=load_of(spec, by_pointer(inputs)),
     )
 
 

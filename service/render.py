@@ -26,6 +26,7 @@ from service.errors import (
 )
 from service.job import Failure, Job, OutputFile
 from service.log import log
+from service.pace import run_taught
 from service.saving import Saver, without_film
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from service.job import JobState
     from service.lease import Hold, Lease
+    from service.pace import Run
     from service.painting import Checkpoint, Images, Paint, Painting, Step
     from service.timelapse import Film
     from service.wiring import Services
@@ -48,11 +50,15 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """A finished painting, its film, and the iteration from which it was painted on, if it was."""
+    """A finished painting, its film, and the iteration from which it was painted on, if it was.
+
+    `stepped_s` are the seconds from its first step to its end.
+    """
 
     painting: Painting
     film: Film | None
     resumed: int | None
+    stepped_s: float
 
 
 def render_next(*, services: Services, paint: Paint, hold: Hold, worker: str) -> Rendered | None:
@@ -81,8 +87,8 @@ def _attempted(stored: AttemptFiles, *, services: Services, paint: Paint) -> Imp
     """Make an attempt and write into the record how it ended; return the reason if it was not with a picture."""
     job = stored.job
     try:
-        outputs, report = _attempt(stored, paint=paint)
-        if services.claims.commit(job, outputs, report):
+        outputs, report, taught = _attempt(stored, paint=paint)
+        if services.claims.commit(job, outputs, report, taught=taught):
             log().info("job_succeeded", **report["timings"], resumed=report["resumed_iteration"])
             stored.tidy()
             return None
@@ -109,7 +115,7 @@ def _attempted(stored: AttemptFiles, *, services: Services, paint: Paint) -> Imp
     return refused
 
 
-def _attempt(stored: AttemptFiles, *, paint: Paint) -> tuple[list[OutputFile], dict[str, Any]]:
+def _attempt(stored: AttemptFiles, *, paint: Paint) -> tuple[list[OutputFile], dict[str, Any], Run | None]:
     job, lease, started = stored.job, stored.lease, time.monotonic()
     lease.note({"fraction": 0.0, "phase": "fetch"})
     images, checkpoint = stored.inputs(), stored.last_checkpoint()
@@ -124,7 +130,8 @@ def _attempt(stored: AttemptFiles, *, paint: Paint) -> tuple[list[OutputFile], d
         "paint_s": painted - fetched,
         "upload_s": time.monotonic() - painted,
     }
-    return outputs, _report(job, made, {name: round(value, 3) for name, value in timings.items()})
+    taught = run_taught(job, made.painting, resumed=made.resumed is not None, paint_s=made.stepped_s)
+    return outputs, _report(job, made, {name: round(value, 3) for name, value in timings.items()}), taught
 
 
 def _painted(stored: AttemptFiles, images: Images, checkpoint: Checkpoint | None, *, paint: Paint) -> Painted:
@@ -144,7 +151,7 @@ def _followed(
 ) -> Painted:
     """Paint, and follow it step by step: look after the lease, note the progress, film it, save checkpoints."""
     job, lease = stored.job, stored.lease
-    step, resumed, last = None, None, dict[str, Any]()
+    step, resumed, last, began = None, None, dict[str, Any](), None
     with (
         Saver(stored, film) as saver,
         closing(
@@ -156,7 +163,9 @@ def _followed(
             try:
                 step = next(steps)
             except StopIteration as end:
-                return Painted(end.value, film, resumed)
+                ended = time.monotonic()
+                return Painted(end.value, film, resumed, ended - (began or ended))
+            began = began or time.monotonic()
             if resume is not None and resumed is None:
                 resumed = step.iteration
                 log().info("job_resumed", iteration=resumed)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from service.errors import Gone, InvalidSpec, NotFound
 from service.log import log
-from service.prepare import Posted, prepare, prepared_again
+from service.prepare import Posted, check_each_affordable, prepare, prepared_again
 from service.stores.submission import Durability
 
 if TYPE_CHECKING:
@@ -30,14 +31,21 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services, job_id: str | N
         job_id: the client's own; the same id with the same spec is the same job.
 
     Raises:
-        InvalidSpec: fields that can't be painted, images that are unknown or no pictures.
+        InvalidSpec: fields that can't be painted, images that are unknown or no pictures; more time or memory than
+            there is.
         IdTaken: the id belongs to a job with another spec.
         Unavailable: a store is out of reach; nothing was accepted, unless Redis took the job but could not say in
             time that it is on its disk.
     """
-    [submission] = prepare([Posted(spec)], tenant=tenant, services=services)
+    posted = [Posted(spec)]
+    [submission] = prepare(posted, tenant=tenant, services=services)
     if job_id is not None:
         submission = replace(submission, job=replace(submission.job, id=job_id))
+    try:
+        check_each_affordable(posted, [submission], workers=services.paces.workers())
+    except InvalidSpec:
+        if job_id is None or not _known(tenant, job_id, services=services):  # what was accepted stays so
+            raise
     return _saved(submission, services=services)
 
 
@@ -48,6 +56,15 @@ def retry(tenant: str, job_id: str, *, services: Services) -> Submitted:
         NotFound, Gone: the tenant has no such job, or no longer.
     """
     return _saved(prepared_again(services.jobs.get(tenant, job_id)), services=services)
+
+
+def _known(tenant: str, job_id: str, *, services: Services) -> bool:
+    """Say whether the id belongs to a job already, so that the store decides."""
+    try:
+        services.jobs.get(tenant, job_id)
+    except (NotFound, Gone):
+        return False
+    return True
 
 
 def durability(settings: Settings) -> Durability:

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING
 
 from service.errors import NoResult
 from service.job import Job, JobState, OutputFile
+from service.pace import expected_s, start_s
 
 if TYPE_CHECKING:
     from service.stores.job_list import Mark, Query
-    from service.stores.job_store import Wait
     from service.wiring import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a queued job waits for: its place, from 1; seconds until its start, and of its run, None where unknown."""
+
+    position: int
+    start_s: float | None
+    run_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +62,16 @@ def listed(
 
 def describe(job: Job, *, services: Services) -> Tracked:
     """Add to a job what its record does not hold."""
-    wait = services.jobs.wait(job) if job.state is JobState.QUEUED else None
+    wait = _wait(job, services=services) if job.state is JobState.QUEUED else None
     return with_outputs(job, wait, services=services)
+
+
+def _wait(job: Job, *, services: Services) -> Wait | None:
+    line = services.jobs.wait(job)
+    if line is None:
+        return None
+    workers = services.paces.workers()
+    return Wait(line.position, start_s(line, workers), expected_s(job.load, workers) if job.load else None)
 
 
 def with_outputs(job: Job, wait: Wait | None, *, services: Services) -> Tracked:

@@ -14,6 +14,7 @@ from service.stores.event_store import EventStore
 from service.stores.job_list import JobList
 from service.stores.job_store import JobStore
 from service.stores.key_store import KeyStore
+from service.stores.pace_store import PaceStore
 from service.stores.presence import Presence
 from service.stores.queue import Queue, celery_app
 from service.stores.reply_store import ReplyStore
@@ -39,6 +40,7 @@ class Services:
     replies: ReplyStore
     keys: KeyStore
     presence: Presence
+    paces: PaceStore
     blobs: BlobStore
     queue: Queue
     outside: Outside
@@ -77,6 +79,7 @@ def open_services(settings: Settings) -> Services:
         replies=ReplyStore(client, prefix=prefix),
         keys=KeyStore(client, prefix=prefix),
         presence=Presence(client, prefix=prefix),
+        paces=PaceStore(client, prefix=prefix),
         blobs=BlobStore(settings),
         queue=Queue(celery_app(settings)),
         outside=Outside(settings),

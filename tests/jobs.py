@@ -10,6 +10,7 @@ from service.job import Failure, Input, Job, JobState, OutputFile
 from service.stores.submission import Submission
 from service.stores.upload_store import Upload
 from service.wiring import Services
+from service.work import load_of
 from tests.specs import resolved
 
 LOST = Failure("worker_lost", "The worker stopped answering", "…", retryable=False, attempt=0)
@@ -19,18 +20,20 @@ RESULT = OutputFile("result", "k/result.png", "ff", 10, "image/png", 3, 2)
 
 def job(tenant: str, *, job_id: str | None = None, sha256: str = "0" * 64, **wish: Any) -> Job:
     """Make a queued job, with a picture of that digest."""
+    pictures = (Input("/content", "a/b.png", sha256, 3, 2),)
     wanted = resolved(("/content", "/styles/0/image"), **{"run_timeout_s": 3600, **wish})
     return Job(
         tenant=tenant,
         id=job_id or str(uuid7()),
         state=JobState.QUEUED,
         spec=wanted,
-        inputs=(Input("/content", "a/b.png", sha256, 3, 2),),
+        inputs=pictures,
         attempt=0,
         attempts_max=wanted.attempts_max,
         fence=0,
         version=1,
         created_ms=0,
+        load=load_of(wanted, {"/content": pictures[0]}),
     )
 
 

@@ -14,6 +14,7 @@ from celery import signals
 
 from service.errors import Unavailable
 from service.log import configure_logging, log
+from service.pace import Device
 from service.stores.presence import BEAT_S
 from service.stores.queue import celery_app
 from service.wiring import open_services
@@ -82,7 +83,7 @@ def _follow_signals(settings: Settings, condition: Condition, *, name: str) -> N
     @signals.worker_process_init.connect(weak=False)
     def _in_child(**_: object) -> None:
         _die_with(parent)
-        _warm_up(settings)
+        _warm_up(settings, condition)
 
     @signals.worker_ready.connect(weak=False)
     def _ready(**_: object) -> None:
@@ -103,11 +104,13 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _warm_up(settings: Settings) -> None:
-    """Import the painter and open the connections before the first job waits for them."""
-    from workers.painter.device import use_threads  # noqa: PLC0415 - the parent must never import torch
+def _warm_up(settings: Settings, condition: Condition) -> None:
+    """Import the painter, look at the device and open the connections before the first job waits for them."""
+    from workers.painter import device  # noqa: PLC0415 - the parent must never import torch
 
-    use_threads(settings.torch_threads)
+    device.use_threads(settings.torch_threads)
+    chosen = device.choose()
+    condition.announce(Device(device.name(chosen), device.memory_bytes(chosen)))
     open_once(settings)
 
 
@@ -118,7 +121,7 @@ def _say_present(settings: Settings, condition: Condition, name: str, leaving: t
                 log().error("worker_unfit", worker=name)
                 os.kill(os.getpid(), signal.SIGTERM)
             try:
-                services.presence.beat("worker", name)
+                services.presence.beat("worker", name, condition.device)
                 if leaving.wait(BEAT_S):
                     services.presence.leave("worker", name)
                     return

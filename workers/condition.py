@@ -1,15 +1,18 @@
-"""What a worker's parent and child know of each other: whether to stop, and whether the device still works.
+"""What a worker's parent and child know of each other: whether to stop, which device there is, and whether it works.
 
-Two numbers in memory that the child inherits. They are written without a lock: one may be set in a signal handler,
-and a child may be killed at any moment.
+Numbers and a text in memory that the child inherits. They are written without a lock: one may be set in a signal
+handler, and a child may be killed at any moment.
 """
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing.sharedctypes import RawValue
+from dataclasses import asdict, dataclass
+from multiprocessing.sharedctypes import RawArray, RawValue
 from typing import TYPE_CHECKING
+
+from service.pace import Device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 FAILURES_MAX = 5
 """Failures of the device, or deaths of the child, in a row, after which a worker counts as unfit. One job alone can
 cause its attempts' number of them, three by default."""
+
+DEVICE_BYTES = 1024
+"""Room for a device's facts as JSON."""
 
 
 @dataclass(slots=True)
@@ -32,6 +38,7 @@ class Condition:
     def __init__(self) -> None:
         self._draining = RawValue("b", 0)
         self._failures = RawValue("i", 0)
+        self._device, self._device_known = RawArray("c", DEVICE_BYTES), RawValue("b", 0)
 
     @property
     def draining(self) -> bool:
@@ -42,6 +49,17 @@ class Condition:
     def unfit(self) -> bool:
         """Whether the worker should leave the rotation."""
         return bool(self._failures.value >= FAILURES_MAX)
+
+    @property
+    def device(self) -> Device | None:
+        """What the child paints on, once it has said so; the parent, which never imports torch, can't know."""
+        return Device(**json.loads(self._device.value)) if self._device_known.value else None
+
+    def announce(self, device: Device) -> None:
+        """Let the parent know what the child paints on; again, it is the same."""
+        if not self._device_known.value:
+            self._device.value = json.dumps(asdict(device)).encode()
+            self._device_known.value = 1
 
     def drain(self) -> None:
         """Let the running attempt hand its job over."""

@@ -7,6 +7,14 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 
+class DeviceOut(BaseModel):
+    """What workers paint on."""
+
+    name: str
+    memory_bytes: int = Field(description="In all.")
+    workers: int = Field(description="How many paint on one of these.")
+
+
 class CapabilitiesOut(BaseModel):
     """What can be asked for here."""
 
@@ -16,3 +24,4 @@ class CapabilitiesOut(BaseModel):
     presets: dict[str, dict[str, Any]] = Field(description="By name, the options that they set.")
     limits: dict[str, float] = Field(description="Pixels, bytes, seconds or counts, as their names say.")
     workers: int = Field(description="How many are at work just now.")
+    devices: list[DeviceOut] = Field(description="That they paint on.")

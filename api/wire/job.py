@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
-from api.wire.times import at, maybe_at
+from api.wire.times import at, maybe_at, tenths
 from service.job import JobState
 from service.spec import RenderSpec
 
 if TYPE_CHECKING:
-    from service.track import Tracked
+    from service.track import Tracked, Wait
 
 
 class QueueOut(BaseModel):
     """A queued job's place."""
 
     position: int = Field(description="From 1.")
-    estimated_start_s: float | None = Field(description="Seconds; null until a job has been finished here.")
+    estimated_start_s: float | None = Field(description="Seconds; null while nobody is at work or no pace is known.")
+    estimated_run_s: float | None = Field(description="Seconds that it will run; null while no pace is known.")
 
 
 class OutputOut(BaseModel):
@@ -100,7 +101,7 @@ class JobOut(BaseModel):
             status=job.state,
             terminal=job.state.terminal,
             progress=dict(job.progress) if job.progress else None,
-            queue=QueueOut(position=wait.position, estimated_start_s=wait.estimated_start_s) if wait else None,
+            queue=_queue(wait) if wait else None,
             attempt=job.attempt,
             attempts_max=job.attempts_max,
             spec=job.spec,
@@ -123,6 +124,10 @@ class JobsOut(BaseModel):
 
     items: list[JobOut]
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null at the end.")
+
+
+def _queue(wait: Wait) -> QueueOut:
+    return QueueOut(position=wait.position, estimated_start_s=tenths(wait.start_s), estimated_run_s=tenths(wait.run_s))
 
 
 def _outputs(tracked: Tracked) -> list[OutputOut]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from service.job import Job, OutputFile
+    from service.pace import Run
 
 
 class ClaimStore:
@@ -73,11 +74,14 @@ class ClaimStore:
         return JobState(state) if state else None
 
     @translated
-    def commit(self, job: Job, outputs: Sequence[OutputFile], report: Mapping[str, Any]) -> bool:
-        """Publish an attempt's outputs; False when the job is no longer this claim's, or is to be canceled."""
+    def commit(
+        self, job: Job, outputs: Sequence[OutputFile], report: Mapping[str, Any], *, taught: Run | None = None
+    ) -> bool:
+        """Publish an attempt's outputs, and learn from it; False when the job isn't this claim's, or to be canceled."""
         held = result_hold(job.id, job.fence)
+        run = json.dumps({"device": taught.device, **asdict(taught.load), "paint_s": taught.paint_s}) if taught else ""
         fields = painted(outputs, report)
-        return bool(self._scripts.run("commit", job.tenant, job.id, job.fence, held, job.attempt_prefix, *fields))
+        return bool(self._scripts.run("commit", job.tenant, job.id, job.fence, held, job.attempt_prefix, run, *fields))
 
     @translated
     def give_back(self, job: Job, failure: Failure, *, frugal: bool = False) -> JobState | None:

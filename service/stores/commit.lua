@@ -6,11 +6,12 @@
 -- same:<tenant>:<work>   string   this job, for who wants the same; TTL of its retention
 -- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
 -- expiring               zset     job:tenant:id -> ms of its purge; no TTL
--- pace                   string   moving average of a run's ms; TTL 30 days
 -- batch:<tenant>:<id>, items:<tenant>:<id>   hash, list   counts the job; a TTL when its last job has ended
+-- pace:<device>          hash     <bracket>:s_per_gflop and <bracket>:around_s -> moving averages; TTL 30 days
 -- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
 --
--- ARGV  2 tenant   3 id   4 fence   5 name of the result   6 where its objects lie   7… field, value, …
+-- ARGV  2 tenant   3 id   4 fence   5 name of the result   6 where its objects lie
+--       7 what the run has taught, as JSON of {device, bracket, gflop, paint_s}, or ''   8… field, value, …
 -- A commit that is sent again because its answer was lost is a success still.
 -- Returns 1, or 0 when the job is no longer this worker's or is to be canceled; the loser deletes what it wrote.
 local tenant, id = ARGV[2], ARGV[3]
@@ -20,9 +21,20 @@ if at[1] == SUCCEEDED and at[2] == ARGV[4] then return 1 end
 if at[1] ~= RUNNING or at[2] ~= ARGV[4] then return 0 end
 local now = now_ms()
 hold(tenant, ARGV[5], 'job:' .. id, ARGV[6])
-local expires = finish(tenant, id, SUCCEEDED, now, 'result', ARGV[5], unpack(ARGV, 7))
+local expires = finish(tenant, id, SUCCEEDED, now, 'result', ARGV[5], unpack(ARGV, 8))
 if at[4] ~= '' then redis.call('SET', key('same', tenant, at[4]), id, 'PX', expires - now) end
-local run = now - at[3]
-local pace = tonumber(redis.call('GET', key('pace')) or run)
-redis.call('SET', key('pace'), math.floor(0.8 * pace + 0.2 * run), 'PX', 30 * DAY_MS)
+
+-- One run that was held up, or skipped something, moves what is known by less than a factor of two.
+local function learn(pace, field, measured)
+  local known = tonumber(redis.call('HGET', pace, field) or measured)
+  local value = math.min(math.max(measured, known / 4), known * 4)
+  redis.call('HSET', pace, field, string.format('%.6g', 0.8 * known + 0.2 * value))
+end
+if ARGV[7] ~= '' then
+  local run = cjson.decode(ARGV[7])
+  local pace = key('pace', run.device)
+  if run.gflop > 0 then learn(pace, run.bracket .. ':s_per_gflop', run.paint_s / run.gflop) end
+  learn(pace, run.bracket .. ':around_s', math.max(0, (now - at[3]) / 1000 - run.paint_s))
+  redis.call('PEXPIRE', pace, 30 * DAY_MS)
+end
 return 1

@@ -7,16 +7,19 @@ what the keeper does in `upkeep_store`. Redis Cluster is not supported: one scri
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from service.errors import Gone, NotFound
-from service.job import JobState
+from service.job import PRIORITY_HEAD_START_MS, JobState
+from service.pace import Line, Running
 from service.stores.connection import RedisClient, translated
-from service.stores.records import job_of
+from service.stores.records import job_of, load_in
 from service.stores.scripts import Scripts
 from service.stores.submission import IN_MEMORY, Submission, write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from service.job import Job
     from service.stores.submission import Durability
 
@@ -27,14 +30,6 @@ class Submitted:
 
     job: Job
     made: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """What a queued job waits for: its place in the queue, from 1, and the seconds until its start, if known."""
-
-    position: int
-    estimated_start_s: float | None
 
 
 class JobStore:
@@ -52,7 +47,7 @@ class JobStore:
         self._redis = client
         self._queue_max = queue_max
         self._prefix = prefix
-        self._scripts = Scripts(client, prefix, "submit", "cancel", "forget")
+        self._scripts = Scripts(client, prefix, "submit", "cancel", "forget", "wait")
 
     def _key(self, *parts: str) -> str:
         return self._prefix + ":".join(parts)
@@ -110,21 +105,23 @@ class JobStore:
         return JobState(state) if state else None
 
     @translated
-    def wait(self, job: Job) -> Wait | None:
-        """Say what a queued job waits for; None when it no longer does.
+    def wait(self, job: Job) -> Line | None:
+        """Say what stands before a queued job; None when it no longer waits. `wait.lua` says what is read."""
+        found = self._scripts.run("wait", job.tenant, job.id, 0)
+        return _line(found) if found else None
 
-        As tenants take turns, of each other tenant's ready jobs as many go first as go first of this tenant's own.
-        """
-        rank = self._redis.zrank(self._key("ready", job.tenant), job.id)
-        if rank is None:
-            return None
-        others = [t for t in self._redis.zrange(self._key("turns"), 0, -1) if t != job.tenant]
-        with self._redis.pipeline(transaction=False) as pipe:
-            pipe.get(self._key("pace"))
-            pipe.zcard(self._key("leases"))
-            for tenant in others:
-                pipe.zcard(self._key("ready", tenant))
-            pace, running, *ready = pipe.execute()
-        position = rank + 1 + sum(min(count, rank) for count in ready)
-        seconds = None if pace is None else round(position * int(pace) / 1000 / max(1, running), 1)
-        return Wait(position, seconds)
+    @translated
+    def would_wait(self, tenant: str, priority: str) -> Line:
+        """Say what would stand before a job if it were submitted now."""
+        return _line(self._scripts.run("wait", tenant, "", PRIORITY_HEAD_START_MS[priority]))
+
+
+def _line(found: Sequence[Any]) -> Line:
+    position, loads, running, running_count = found
+    ahead = tuple(load_in(*fields) for fields in _groups(loads, 2))
+    jobs = tuple(Running(fields[0], load_in(*fields[1:3]), float(fields[3])) for fields in _groups(running, 4))
+    return Line(position, ahead, jobs, running_count)
+
+
+def _groups(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (values[n : n + size] for n in range(0, len(values), size))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Literal
 
 from service.stores.connection import RedisClient, translated
+
+if TYPE_CHECKING:
+    from service.pace import Device
 
 Role = Literal["worker", "keeper"]
 BEAT_S = 2.0
@@ -13,7 +18,10 @@ SILENT_S = 3 * BEAT_S
 
 
 class Presence:
-    """Keys: `present:<role>` zset, name -> last beat in ms, TTL SILENT_S. Raises JobStoreUnavailable."""
+    """Keys: `present:<role>` zset, name -> last beat in ms; `device:<name>` string, JSON; TTL of both SILENT_S.
+
+    Raises JobStoreUnavailable.
+    """
 
     def __init__(self, client: RedisClient, *, prefix: str) -> None:
         self._redis = client
@@ -27,19 +35,24 @@ class Presence:
         return int(seconds) * 1000 + int(microseconds) // 1000
 
     @translated
-    def beat(self, role: Role, name: str) -> None:
-        """Say that `name` is at work."""
+    def beat(self, role: Role, name: str, device: Device | None = None) -> None:
+        """Say that `name` is at work, on a device if it has one and knows it."""
         key, now = self._key(role), self._now_ms()
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.zadd(key, {name: now})
             pipe.zremrangebyscore(key, "-inf", now - SILENT_S * 1000)
             pipe.pexpire(key, round(SILENT_S * 1000))
+            if device is not None:
+                pipe.set(f"{self._prefix}device:{name}", json.dumps(asdict(device)), px=round(SILENT_S * 1000))
             pipe.execute()
 
     @translated
     def leave(self, role: Role, name: str) -> None:
         """Say that `name` has gone."""
-        self._redis.zrem(self._key(role), name)
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.zrem(self._key(role), name)
+            pipe.delete(f"{self._prefix}device:{name}")
+            pipe.execute()
 
     @translated
     def alive(self, role: Role) -> list[str]:

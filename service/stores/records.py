@@ -10,6 +10,7 @@ from service.errors import RecordUnreadable
 from service.job import Failure, Input, Job, JobState, OutputFile
 from service.places import image_hold
 from service.spec import RenderSpec
+from service.work import Load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +43,7 @@ def posted(job: Job) -> list[str]:
         attempts_max=job.attempts_max,
         retention_ms=job.spec.retention_s * 1000,
         run_max_ms=round(job.spec.run_timeout_s * 1000),
+        **({} if job.load is None else asdict(job.load)),
     )
 
 
@@ -53,6 +55,11 @@ def painted(outputs: Sequence[OutputFile], report: Mapping[str, Any]) -> list[st
 def pairs(values: Sequence[str]) -> dict[str, str]:
     """Read a hash as a script returns it: name, value, name, value."""
     return dict(zip(values[::2], values[1::2], strict=True))
+
+
+def load_in(gflop: str | None, bracket: str | None) -> Load | None:
+    """Read a job's load from its fields, which an earlier version did not write."""
+    return Load(float(gflop), bracket) if gflop and bracket else None
 
 
 def job_of(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
@@ -86,6 +93,7 @@ def _parsed(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
         fence=int(record["fence"]),
         version=int(record["version"]),
         created_ms=int(record["created_ms"]),
+        load=load_in(record.get("gflop"), record.get("bracket")),
         run_ms=int(record["run_ms"]),
         batch=record.get("batch"),
         custom_id=record.get("custom_id"),

@@ -76,7 +76,7 @@ def test_a_job_posted_as_json_is_accepted_with_its_resolved_spec(client: httpx.C
         "custom_id", "links",
     }  # fmt: skip
     assert (job["kind"], job["status"], job["terminal"], job["attempt"]) == ("transfer", "queued", False, 0)
-    assert job["queue"] == {"position": 1, "estimated_start_s": None}
+    assert job["queue"] == {"position": 1, "estimated_start_s": None, "estimated_run_s": None}
     assert job["labels"] == {"order": "7"}
     options = job["spec"]["options"]
     assert (options["size"], options["style_weight"], options["optimizer"]) == (96, 2.0, "lbfgs")

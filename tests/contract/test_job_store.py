@@ -183,18 +183,7 @@ def test_a_queued_job_knows_its_place_among_the_turns(services: Services, tenant
         submitted(services, "other")
     waits = [services.jobs.wait(one) for one in mine]
     assert [wait.position for wait in waits if wait] == [1, 3, 5]
-    assert [wait.estimated_start_s for wait in waits if wait] == [None, None, None]
-
-
-def test_the_estimated_start_follows_the_pace_of_finished_jobs(services: Services, tenant: str) -> None:
-    for _ in range(2):
-        submitted(services, tenant)
-    services.claims.commit(claimed(services), [RESULT], {})
-    waiting = submitted(services, tenant)
-    wait = services.jobs.wait(waiting)
-    assert wait is not None
-    assert wait.estimated_start_s is not None
-    assert wait.estimated_start_s >= 0
+    assert [len(wait.ahead) for wait in waits if wait] == [0, 2, 4]
 
 
 def test_a_running_job_waits_for_nothing(services: Services, tenant: str) -> None:

@@ -43,6 +43,20 @@ def test_the_url_and_the_key_that_are_printed_work(up: Up) -> None:
     assert _status(f"{stack.url}/v1/jobs/{NOBODYS_JOB}", "imp_000000000000_x") == httpx.codes.UNAUTHORIZED
 
 
+def test_its_worker_says_what_it_paints_on(up: Up) -> None:
+    stack = up.ready()
+
+    def devices() -> list[dict[str, object]]:
+        headers = {"Authorization": f"Bearer {stack.key}"}
+        found = httpx.get(f"{stack.url}/v1/capabilities", headers=headers).json()["devices"]
+        return list(found)
+
+    [device] = up.wait_for(devices)
+    assert (device["workers"], bool(device["name"])) == (1, True)
+    assert isinstance(device["memory_bytes"], int)
+    assert device["memory_bytes"] > 10**8
+
+
 def test_no_part_listens_on_anything_but_loopback(up: Up) -> None:
     hosts = {
         connection.laddr.ip

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from service.errors import DeviceFailed, OutOfMemory
+from workers.memory import machine_memory_bytes
 from workers.painter import vgg, weights
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ def use_threads(count: int | None) -> None:
 def name(device: torch.device) -> str:
     """Name a device for the report: `cpu`, or what its maker calls it."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def memory_bytes(device: torch.device) -> int:
+    """Say how much memory a device has in all: its own, or what this process may take of the machine's."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return machine_memory_bytes()
 
 
 def network(options: PaintOptions, device: torch.device, *, frugal: bool = False) -> tuple[Vgg, str]:

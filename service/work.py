@@ -1,0 +1,150 @@
+"""The work of a resolved spec, by arithmetic: how much there is to compute, and the memory that it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from service.networks import NETWORKS
+from service.plan import canvas, style_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from service.job import Input
+    from service.networks import Layer
+    from service.options import StyleDistance
+    from service.plan import Sized
+    from service.spec import RenderSpec
+
+GRAM = "gram"
+"""Stands for the network in the bracket of a job that only looks at a picture and paints none."""
+
+EFFORT: Mapping[StyleDistance, float] = {"gram": 1.0, "mean_std": 1.0, "gaussian_w2": 1.25, "sliced_wasserstein": 3.0}
+"""Seconds of an iteration over those with Gram matrices, measured at 256 px on a CPU: 1, 0.97, 1.27, 2.5, and of the
+last 3.1 at 768 px, for sorting takes longer than convolving and grows faster than the pixels."""
+
+REST_FLOP = 90_000
+"""Of a pixel and iteration: what takes as long as so many operations of a convolution, L-BFGS above all. Measured at
+64 and at 256 px by looking at relu1_1 alone, which is an iteration with next to no convolution."""
+
+PROCESS_BYTES = 700 * 1024**2
+"""What a worker takes before it paints: torch, VGG-16 and a picture of 64 px measured 650 MiB."""
+
+PASSING_BYTES = 1700
+"""Of a pixel: gradients on their way back and copies for the statistics; measured, less what the layers keep."""
+
+SORTED_BYTES = 4000
+"""Of a pixel, besides: sliced_wasserstein's sorted activations and their places; measured."""
+
+LOOK_BYTES = 900
+"""Of a style's pixel, which is looked at once and without a gradient; measured."""
+
+REMEMBERED_BYTES: Mapping[str, int] = {"lbfgs": 20 * 2 * 3 * 4, "adam": 2 * 3 * 4}
+"""Of a pixel: 20 steps and changes of slope, or two moments, of 3 channels in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A job's work, as its record keeps it.
+
+    Attributes:
+        gflop: 10⁹ operations of the network's convolutions over all its iterations, forward and back to the pixels,
+            with `REST_FLOP`, times `EFFORT`; 0 where nothing is painted.
+        bracket: what jobs are alike in their pace: `<network>:<longest side, rounded up to a power of two>`.
+    """
+
+    gflop: float
+    bracket: str
+
+
+def load_of(spec: RenderSpec, images: Mapping[str, Sized]) -> Load:
+    """Work out the load of a resolved spec whose pictures have these sizes, by pointer.
+
+    With a tolerance it is the most that there can be: where the loss stops falling nobody knows beforehand.
+    """
+    width, height = canvas(spec, images, spec.options.size)
+    family = GRAM if spec.kind == "gram" else spec.options.network
+    pixels = sum(w * h for w, h in (canvas(spec, images, longest) for longest in scales(spec)))
+    flop = sum(2 * look_flop(spec, deepest) + REST_FLOP for deepest in _deepest_of_rungs(spec))
+    effort = 1.0 if spec.kind == "reconstruction" else EFFORT[spec.options.style_distance]
+    gflop = flop * pixels * effort * _iterations(spec) / 1e9
+    return Load(round(gflop, 3), f"{family}:{1 << (max(width, height) - 1).bit_length()}")
+
+
+def by_pointer(inputs: Sequence[Input]) -> Mapping[str, Sized]:
+    """Give the sizes of a job's pictures by their pointers."""
+    return {image.pointer: image for image in inputs}
+
+
+def scales(spec: RenderSpec) -> tuple[int, ...]:
+    """Give the longest sides, in pixels, from the coarsest to the finest."""
+    assert spec.options.pyramid != "auto", "the spec is not resolved"
+    return (*spec.options.pyramid, spec.options.size)
+
+
+def iterations(spec: RenderSpec) -> int:
+    """Count the iterations of all scales and all rungs of a ladder, at most."""
+    return _iterations(spec) * len(scales(spec)) * len(_deepest_of_rungs(spec))
+
+
+def memory_bytes(spec: RenderSpec, images: Mapping[str, Sized]) -> int:
+    """Say how much memory painting takes at the finest scale, in float32, about."""
+    options = spec.options
+    width, height = canvas(spec, images, options.size)
+    styles = (
+        style_size(images[f"/styles/{n}/image"], options, options.size, style.scale)
+        for n, style in enumerate(spec.styles)
+    )
+    looked_at = max((w * h * LOOK_BYTES for w, h in styles), default=0)
+    if spec.kind == "gram":
+        return PROCESS_BYTES + width * height * LOOK_BYTES
+    a_pixel = PASSING_BYTES + REMEMBERED_BYTES[options.optimizer] + _kept_bytes(spec)
+    if spec.styles and options.style_distance == "sliced_wasserstein":
+        a_pixel += SORTED_BYTES
+    return round(PROCESS_BYTES + max(width * height * a_pixel, looked_at))
+
+
+def look_flop(spec: RenderSpec, deepest: Layer) -> float:
+    """Count the operations of a pixel when a spec's network looks as far as one layer; a gradient takes as many more.
+
+    A convolution of 3 × 3 multiplies and adds 9 times for each pair of channels at each of its positions, of which a
+    pixel has 1 / stride².
+    """
+    layers = _up_to(spec, deepest)
+    channels = (3, *(layer.channels for layer in layers))
+    pairs = zip(pairwise(channels), layers, strict=True)
+    return sum(2 * 9 * before * after / layer.stride**2 for (before, after), layer in pairs)
+
+
+def _kept_bytes(spec: RenderSpec) -> float:
+    """What the layers keep of a pixel for the gradient: their activations, and their inputs where these are padded."""
+    layers = _up_to(spec, _deepest_of_rungs(spec)[-1])
+    kept = sum(layer.channels / layer.stride**2 for layer in layers)
+    if spec.options.padding == "replicate":
+        inputs = (3, *(layer.channels for layer in layers[:-1]))
+        kept += sum(before / layer.stride**2 for before, layer in zip(inputs, layers, strict=True))
+    return 4 * kept
+
+
+def _iterations(spec: RenderSpec) -> int:
+    return 0 if spec.kind == "gram" else spec.options.iterations or 0
+
+
+def _deepest_of_rungs(spec: RenderSpec) -> list[Layer]:
+    """Of each picture that is painted, the deepest layer that is looked at."""
+    named = set(_looked_at(spec))
+    layers = [layer for layer in NETWORKS[spec.options.network].layers.values() if layer.name in named]
+    return layers if spec.ladder else layers[-1:]
+
+
+def _looked_at(spec: RenderSpec) -> Iterator[str]:
+    if spec.kind in {"transfer", "reconstruction"}:
+        yield from spec.options.content_layers or ()
+    if spec.kind in {"transfer", "texture", "gram"}:
+        yield from spec.options.style_layers or ()
+
+
+def _up_to(spec: RenderSpec, deepest: Layer) -> list[Layer]:
+    return [layer for layer in NETWORKS[spec.options.network].layers.values() if layer.index <= deepest.index]
