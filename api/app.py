@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -13,10 +13,11 @@ import service
 from api import problems
 from api.hub import Hub
 from api.limits import BodyCap, RequestId
-from api.routes import batches, capabilities, estimates, events, health, jobs, uploads
+from api.routes import batches, capabilities, estimates, events, health, jobs, uploads, webhooks
 from api.wire.problem import ProblemOut
+from api.wire.webhook import WebhookEventOut
 from service.batch_spec import BatchSpec
-from service.spec import RenderSpec
+from service.spec import EventType, RenderSpec
 
 if TYPE_CHECKING:
     from service.wiring import Services
@@ -52,10 +53,16 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services, app.state.hub = services, Hub(services.events)
     problems.install(app)
-    for room in (jobs, events, batches, uploads, estimates, capabilities, health):
+    for room in (jobs, events, batches, uploads, estimates, webhooks, capabilities, health):
         app.include_router(room.router)
+    for event in get_args(EventType):
+        app.webhooks.add_api_route(event, told, methods=["POST"], name=event, summary=event, status_code=204)
     _describe(app)
     return app
+
+
+def told(event: WebhookEventOut) -> None:
+    """Tell your endpoint what has happened, with the headers of Standard Webhooks; any 2xx is an acknowledgement."""
 
 
 def _describe(app: FastAPI) -> None:

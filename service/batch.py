@@ -12,6 +12,7 @@ from service.log import log
 from service.prepare import check_each_affordable, fingerprint, prepare
 from service.submit import durability
 from service.track import with_outputs
+from service.webhooks import check_url
 
 if TYPE_CHECKING:
     from service.batch_spec import BatchSpec
@@ -43,6 +44,8 @@ def submit_batch(spec: BatchSpec, *, tenant: str, services: Services, batch_id: 
             time that it is on its disk.
     """
     batch_id = batch_id or str(uuid7())
+    if spec.webhook is not None:
+        check_url(spec.webhook.url, "/webhook/url", services=services)
     posted = posted_jobs(spec)
     prepared = prepare(posted, tenant=tenant, services=services)
     check_each_affordable(posted, prepared, workers=services.paces.workers())
@@ -50,6 +53,7 @@ def submit_batch(spec: BatchSpec, *, tenant: str, services: Services, batch_id: 
         batch_id,
         [replace(one, job=replace(one.job, batch=batch_id)) for one in prepared],
         fingerprint=fingerprint(spec),
+        webhook_url=None if spec.webhook is None else spec.webhook.url,
         durability=durability(services.settings),
     )
     log().info("batch_accepted", tenant=tenant, batch_id=batch_id, jobs=batch.total, new=made)

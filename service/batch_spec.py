@@ -35,8 +35,20 @@ class Many(Frozen):
     styles: tuple[Style, ...] = Field((), max_length=MAX_JOBS, description="The paintings.")
 
 
+class BatchWebhook(Frozen):
+    """An address that is told when a batch is finished."""
+
+    url: str = Field(
+        min_length=1, max_length=2048, description="A public https address; signed with your default secret."
+    )
+
+
 class BatchSpec(Terms, Many):
     """Many jobs at once: `jobs` as they come, or each of `contents` in each of `styles`, all on the same terms."""
+
+    webhook: BatchWebhook | None = Field(
+        None, description="An address that is told, once, when the last job has ended."
+    )
 
 
 def parse_batch(data: object) -> BatchSpec:

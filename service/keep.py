@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from service.deliver import deliver
 from service.errors import JobStoreUnavailable, Unavailable, WorkerLost
 from service.job import Failure, JobState
 from service.log import log
@@ -44,7 +45,7 @@ class Kept:
 def keep(services: Services, stop: Event) -> None:
     """Keep, round after round, until `stop` is set. A store that is away is waited for.
 
-    What waits for the object storage runs beside, so that jobs do not wait for it.
+    What waits for others runs beside, so that jobs do not wait for it.
     """
     name = f"{socket.gethostname()}:{os.getpid()}"
     log().info("keeper_started", keeper=name)
@@ -63,10 +64,16 @@ def keep(services: Services, stop: Event) -> None:
         purge(services)
         sweep(services, name=name)
 
-    tidying = Thread(target=_repeat, args=(tidy, services, stop), name="tidy")
-    tidying.start()
+    # What others keep waiting goes on beside: the object storage, and the receivers of webhooks.
+    beside = [
+        Thread(target=_repeat, args=(tidy, services, stop), name="tidy"),
+        Thread(target=_repeat, args=(lambda: deliver(services), services, stop), name="deliver"),
+    ]
+    for thread in beside:
+        thread.start()
     _repeat(look_after_jobs, services, stop)
-    tidying.join()
+    for thread in beside:
+        thread.join()
     try:
         services.presence.leave("keeper", name)
     except Unavailable:

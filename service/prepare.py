@@ -28,6 +28,7 @@ from service.resolve import resolve
 from service.spec import ImageRef, RenderSpec
 from service.stores.submission import Submission
 from service.upload import upload
+from service.webhooks import check_url
 from service.work import by_pointer, load_of
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ NOT_PAINTED = {
     "run_timeout_s",
     "attempts_max",
     "retention_s",
+    "webhook",
 }
 """What of a resolved spec has no influence on the pictures."""
 
@@ -90,6 +92,7 @@ def prepare(posted: Sequence[Posted], *, tenant: str, services: Services) -> lis
     """
     run_max_s = services.settings.run_max_s
     resolved = _each((one, partial(_resolved, one.spec, run_max_s=run_max_s)) for one in posted)
+    _each((one, partial(_check_webhook, one.spec, services=services)) for one in _with_own_urls(posted))
     pairs = list(zip(posted, resolved, strict=True))
     taken = _taken_in(pairs, tenant=tenant, services=services)
     return _each((one, partial(_ready, one, spec, taken, tenant=tenant, services=services)) for one, spec in pairs)
@@ -130,6 +133,16 @@ def _each(calls: Iterable[tuple[Posted, Callable[[], T]]]) -> list[T]:
     if problems:
         raise InvalidSpec(*problems)
     return done
+
+
+def _with_own_urls(posted: Sequence[Posted]) -> Iterable[Posted]:
+    """Give one spec for each URL that is to be told, as a thousand jobs may name the same."""
+    return {one.spec.webhook.url: one for one in posted if one.spec.webhook is not None}.values()
+
+
+def _check_webhook(spec: RenderSpec, *, services: Services) -> None:
+    if spec.webhook is not None:
+        check_url(spec.webhook.url, "/webhook/url", services=services)
 
 
 def _resolved(posted: RenderSpec, *, run_max_s: int) -> RenderSpec:

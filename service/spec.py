@@ -155,8 +155,29 @@ class Terms(Frozen):
     retention_s: int = Field(604_800, ge=60, le=2_592_000, description="Seconds that a finished job is kept; 7 days.")
 
 
+JobEvent = Literal["job.started", "job.progress", "job.succeeded", "job.failed", "job.canceled", "job.expired"]
+EventType = Literal[JobEvent, "batch.finished"]
+"""What webhooks are told."""
+
+
+class Webhook(Frozen):
+    """An address that is told what becomes of one job."""
+
+    url: str = Field(
+        min_length=1, max_length=2048, description="A public https address; signed with your default secret."
+    )
+    events: tuple[JobEvent, ...] = Field(
+        ("job.succeeded", "job.failed", "job.canceled", "job.expired"),
+        min_length=1,
+        max_length=6,
+        description="What it is told; job.progress at most every ten seconds.",
+    )
+
+
 class RenderSpec(Terms, Subject):
     """One job, as posted and, after `service.resolve`, as painted."""
+
+    webhook: Webhook | None = Field(None, description="An address that is told what becomes of this job.")
 
     def image_refs(self) -> dict[str, ImageRef]:
         """List every image that the spec names, by its JSON pointer."""

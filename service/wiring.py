@@ -10,6 +10,7 @@ from service.stores.batch_store import BatchStore
 from service.stores.blob_store import BlobStore
 from service.stores.claim_store import ClaimStore
 from service.stores.connection import RedisClient, connect
+from service.stores.delivery_store import DeliveryStore
 from service.stores.event_store import EventStore
 from service.stores.job_list import JobList
 from service.stores.job_store import JobStore
@@ -20,6 +21,7 @@ from service.stores.queue import Queue, celery_app
 from service.stores.reply_store import ReplyStore
 from service.stores.upkeep_store import UpkeepStore
 from service.stores.upload_store import UploadStore
+from service.stores.webhook_store import WebhookStore
 
 if TYPE_CHECKING:
     from service.settings import Settings
@@ -44,6 +46,8 @@ class Services:
     blobs: BlobStore
     queue: Queue
     outside: Outside
+    webhooks: WebhookStore
+    deliveries: DeliveryStore
     _redis: RedisClient
 
     def __enter__(self) -> Self:
@@ -83,5 +87,7 @@ def open_services(settings: Settings) -> Services:
         blobs=BlobStore(settings),
         queue=Queue(celery_app(settings)),
         outside=Outside(settings),
+        webhooks=WebhookStore(client, prefix=prefix),
+        deliveries=DeliveryStore(client, prefix=prefix),
         _redis=client,
     )

@@ -67,7 +67,13 @@ class BatchStore:
 
     @translated
     def submit(
-        self, batch_id: str, submissions: Sequence[Submission], *, fingerprint: str, durability: Durability
+        self,
+        batch_id: str,
+        submissions: Sequence[Submission],
+        *,
+        fingerprint: str,
+        durability: Durability,
+        webhook_url: str | None = None,
     ) -> tuple[Batch, bool]:
         """Write a batch with all its jobs and make them ready, in one step; or find that it is there already.
 
@@ -76,6 +82,7 @@ class BatchStore:
             submissions: its jobs, which say of which batch they are.
             fingerprint: digest of what was posted.
             durability: when it is accepted.
+            webhook_url: what is told when its last job has ended.
 
         Returns:
             The batch, and whether it was made now.
@@ -87,11 +94,12 @@ class BatchStore:
         """
         tenant = submissions[0].job.tenant
         retention_ms = max(submission.job.spec.retention_s for submission in submissions) * 1000
+        told = {} if webhook_url is None else {"webhook_url": webhook_url}
         made, record = write(
             self._redis,
             self._scripts,
             submissions,
-            batch={"id": batch_id, "fingerprint": fingerprint, "fields": flat(retention_ms=retention_ms)},
+            batch={"id": batch_id, "fingerprint": fingerprint, "fields": flat(retention_ms=retention_ms, **told)},
             queue_max=self._queue_max,
             durability=durability,
         )

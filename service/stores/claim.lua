@@ -10,6 +10,10 @@
 -- job:<tenant>:<id>      hash
 -- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
 -- claim:<token>          hash     tenant and id given to this very call; TTL of the lease
+-- hooks:<tenant>, hook:<tenant>:<id>   zset, hash   read: who is told
+-- messages               string   counts deliveries; no TTL
+-- delivery:<tenant>:<id>, deliveries:<tenant>   hash, zset   what is to be told, and the log; TTL 8 days
+-- due                    zset     tenant:id -> ms of the next try; no TTL
 -- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
 --
 -- ARGV  2 token   3 owner   4 lease TTL in ms   5 cap
@@ -28,7 +32,7 @@ end
 local function start(tenant, id, record, now)
   set_state(tenant, id, RUNNING)
   redis.call('HSET', record, 'lease_owner', owner, 'lease_until_ms', now + ttl, 'claimed_ms', now)
-  redis.call('HSETNX', record, 'started_ms', now)
+  local first = redis.call('HSETNX', record, 'started_ms', now) == 1
   redis.call('HDEL', record, 'start_by_ms')
   for _, counter in ipairs({'attempt', 'fence'}) do redis.call('HINCRBY', record, counter, 1) end
   redis.call('ZREM', key('deadlines'), tenant .. ':' .. id)
@@ -36,6 +40,7 @@ local function start(tenant, id, record, now)
   redis.call('SADD', key('active', tenant), id)
   redis.call('HSET', asked, 'tenant', tenant, 'id', id)
   redis.call('PEXPIRE', asked, ttl)
+  if first then announce_job(tenant, id, 'job.started') end
 end
 
 local given = redis.call('HMGET', asked, 'tenant', 'id')

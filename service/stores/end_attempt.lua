@@ -8,6 +8,10 @@
 -- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
 -- expiring               zset     job:tenant:id -> ms of its purge; no TTL
 -- batch:<tenant>:<id>, items:<tenant>:<id>   hash, list   counts the job; a TTL when its last job has ended
+-- hooks:<tenant>, hook:<tenant>:<id>   zset, hash   read: who is told
+-- messages               string   counts deliveries; no TTL
+-- delivery:<tenant>:<id>, deliveries:<tenant>   hash, zset   what is to be told, and the log; TTL 8 days
+-- due                    zset     tenant:id -> ms of the next try; no TTL
 -- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
 --
 -- ARGV  2 tenant   3 id   4 fence, or '' for the keeper   5 how: 'again' when another attempt may help, 'final' when

@@ -25,6 +25,43 @@ local function tell(tenant, id, kind, data)
   redis.call('PUBLISH', key('changed'), tenant .. ':' .. id)
 end
 
+-- Makes one delivery of an event, for the keeper to send: to a registered endpoint, or to a URL of its own.
+local function make_delivery(tenant, type, about, hook, url, now)
+  local id = 'msg_' .. redis.sha1hex(tenant .. type .. about .. redis.call('INCR', key('messages')))
+  local delivery, log, kept = key('delivery', tenant, id), key('deliveries', tenant), 8 * DAY_MS
+  redis.call('HSET', delivery, 'type', type, 'about', about, 'at_ms', now, 'hook', hook, 'url', url, 'attempt', 0)
+  redis.call('PEXPIRE', delivery, kept)
+  redis.call('ZADD', key('due'), now, tenant .. ':' .. id)
+  redis.call('ZADD', log, now, id)
+  redis.call('ZREMRANGEBYSCORE', log, '-inf', now - kept)
+  redis.call('PEXPIRE', log, kept)
+end
+
+local function wants(events, type)
+  return events and string.find(' ' .. events .. ' ', ' ' .. type .. ' ', 1, true)
+end
+
+-- Announces an event to whoever asked for it by a webhook. As it is part of the very change that it announces, none is
+-- lost and none is made twice. `about` is JSON; `url` is told if it wants `events`, as every endpoint of the tenant is.
+local function announce(tenant, type, about, url, events)
+  local now = now_ms()
+  if url and wants(events, type) then make_delivery(tenant, type, about, '', url, now) end
+  for _, hook in ipairs(redis.call('ZRANGE', key('hooks', tenant), 0, -1)) do
+    local at = redis.call('HMGET', key('hook', tenant, hook), 'events', 'disabled_ms')
+    if wants(at[1], type) and not at[2] then make_delivery(tenant, type, about, hook, '', now) end
+  end
+end
+
+-- Announces what has become of a job; what its record says then is all that the delivery needs.
+local function announce_job(tenant, id, type)
+  local at = redis.call('HMGET', key('job', tenant, id), 'webhook_url', 'webhook_events', 'state', 'error', 'progress',
+    'said')
+  if not at[1] and redis.call('EXISTS', key('hooks', tenant)) == 0 then return end
+  local about = string.format('{"id":%s,"status":%s,"error":%s,"progress":%s,"said":%s}', cjson.encode(id),
+    cjson.encode(at[3]), at[4] or 'null', at[5] or 'null', at[6] or '{}')
+  announce(tenant, type, about, at[1], at[2])
+end
+
 -- Counts a job of a batch under its new state.
 local function count_in_batch(tenant, batch, from, to)
   local record = key('batch', tenant, batch)
@@ -40,6 +77,10 @@ local function finish_batch(tenant, batch, now)
   redis.call('PEXPIREAT', record, expires + DAY_MS)
   redis.call('PEXPIREAT', key('items', tenant, batch), expires + DAY_MS)
   redis.call('ZADD', key('expiring'), expires, 'batch:' .. tenant .. ':' .. batch)
+  local at = redis.call('HMGET', record, 'webhook_url', 'total', SUCCEEDED, FAILED, CANCELED, EXPIRED)
+  local about = cjson.encode({id = batch, total = tonumber(at[2]), counts = {[SUCCEEDED] = tonumber(at[3] or 0),
+    [FAILED] = tonumber(at[4] or 0), [CANCELED] = tonumber(at[5] or 0), [EXPIRED] = tonumber(at[6] or 0)}})
+  announce(tenant, 'batch.finished', about, at[1], 'batch.finished')
 end
 
 -- Moves a job to a state, and lists it under that one alone.
@@ -92,6 +133,7 @@ local function finish(tenant, id, state, now, ...)
   redis.call('HDEL', record, 'checkpoint', 'preview')
   redis.call('PEXPIREAT', record, expires + DAY_MS)
   redis.call('ZADD', key('expiring'), expires, 'job:' .. tenant .. ':' .. id)
+  announce_job(tenant, id, 'job.' .. state)
   local batch = redis.call('HGET', record, 'batch')
   if batch and redis.call('HINCRBY', key('batch', tenant, batch), 'open', -1) == 0 then
     finish_batch(tenant, batch, now)

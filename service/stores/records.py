@@ -43,8 +43,21 @@ def posted(job: Job) -> list[str]:
         attempts_max=job.attempts_max,
         retention_ms=job.spec.retention_s * 1000,
         run_max_ms=round(job.spec.run_timeout_s * 1000),
+        said=json.dumps(_said(job)),
         **({} if job.load is None else asdict(job.load)),
+        **_told(job),
     )
+
+
+def _said(job: Job) -> dict[str, Any]:
+    """Give what every event of a job says of it, beside its id and state."""
+    labels = dict(job.spec.labels)
+    return {"kind": job.spec.kind, "labels": labels, "batch": job.batch, "custom_id": job.custom_id}
+
+
+def _told(job: Job) -> dict[str, str]:
+    webhook = job.spec.webhook
+    return {} if webhook is None else {"webhook_url": webhook.url, "webhook_events": " ".join(webhook.events)}
 
 
 def painted(outputs: Sequence[OutputFile], report: Mapping[str, Any]) -> list[str]:

@@ -2,11 +2,16 @@
 --
 -- job:<tenant>:<id>      hash
 -- leases                 zset     tenant:id -> lease_until in ms; no TTL
+-- hooks:<tenant>, hook:<tenant>:<id>   zset, hash   read: who is told
+-- messages               string   counts deliveries; no TTL
+-- delivery:<tenant>:<id>, deliveries:<tenant>   hash, zset   what is to be told, and the log; TTL 8 days
+-- due                    zset     tenant:id -> ms of the next try; no TTL
 -- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
 --
 -- ARGV  2 tenant   3 id   4 fence   5 lease TTL in ms   6 progress as JSON, or ''   7 key of the checkpoint, or ''
 --       8 key of a new preview, or ''
 -- Returns the job's state, or false when it is no longer this worker's.
+local PROGRESS_MS = 10000 -- between two announcements of progress
 local record = key('job', ARGV[2], ARGV[3])
 local at = redis.call('HMGET', record, 'state', 'fence', 'checkpoint')
 if (at[1] ~= RUNNING and at[1] ~= CANCELING) or at[2] ~= ARGV[4] then return false end
@@ -17,6 +22,10 @@ if ARGV[6] ~= '' then
   redis.call('HSET', record, 'progress', ARGV[6])
   redis.call('HINCRBY', record, 'version', 1)
   tell(ARGV[2], ARGV[3], 'progress', ARGV[6])
+  if now_ms() - (redis.call('HGET', record, 'announced_ms') or 0) >= PROGRESS_MS then
+    redis.call('HSET', record, 'announced_ms', now_ms())
+    announce_job(ARGV[2], ARGV[3], 'job.progress')
+  end
 end
 if ARGV[7] ~= '' then redis.call('HSET', record, 'checkpoint', ARGV[7]) end
 if ARGV[8] ~= '' then

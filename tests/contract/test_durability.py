@@ -84,7 +84,7 @@ def test_a_job_that_must_be_on_disk_is_there_after_a_kill_at_once(tmp_path: Path
 def test_a_job_that_no_replica_has_is_not_accepted_where_one_must(
     tmp_path: Path, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.stores.job_store.DISK_WAIT_MS", 100)
+    monkeypatch.setattr("service.stores.submission.DISK_WAIT_MS", 100)
     with redis_of_our_own(tmp_path / "data") as (_, settings), open_services(settings) as services:
         answering(services.jobs)
         uploaded(services, tenant)

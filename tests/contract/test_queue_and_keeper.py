@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,7 @@ from service.keep import Kept, keep, keep_once
 from service.settings import Settings
 from service.wiring import Services, open_services
 from tests.jobs import claimed, submitted
+from tests.receiver import receiving
 
 pytestmark = pytest.mark.servers
 
@@ -123,6 +125,31 @@ def test_jobs_do_not_wait_for_a_keeper_that_waits_for_the_storage(settings: Sett
                 stop.set()
                 silent.close()
                 keeper.join()
+
+
+def test_jobs_do_not_wait_for_a_receiver_that_does_not_answer(settings: Settings, tenant: str) -> None:
+    asked, over, stop = threading.Event(), threading.Event(), threading.Event()
+
+    def silent(*_: object) -> None:
+        asked.set()
+        over.wait(30)
+
+    opened = settings.model_copy(update={"fetch_allow": ("127.0.0.1",), "keeper_interval_s": 0.1})
+    with receiving(silent) as receiver, open_services(opened) as services:
+        wish = {"webhook": {"url": receiver.url, "events": ["job.canceled"]}}
+        services.jobs.cancel(tenant, submitted(services, tenant, **wish).id)
+        keeper = threading.Thread(target=keep, args=(services, stop))
+        keeper.start()
+        assert asked.wait(30)
+        late = submitted(services, tenant, start_deadline_s=1)
+        deadline = time.monotonic() + 30
+        while services.jobs.get(tenant, late.id).state is not JobState.EXPIRED:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert not over.is_set()
+        over.set()
+        stop.set()
+        keeper.join()
 
 
 def test_a_keeper_makes_the_bucket_that_is_missing(settings: Settings) -> None:
