@@ -15,8 +15,8 @@ from service.stores.scripts import Scripts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-TAKEN_MS = 60_000
-"""After so long another keeper sends what one has taken and not ended."""
+TAKEN_MS = 20_000
+"""After so long another keeper sends what one has taken and not ended: longer than a try can take."""
 FAILING_MS = 5 * 24 * 3600 * 1000
 """An endpoint to which nothing could be delivered for so long is disabled."""
 
@@ -85,7 +85,7 @@ class DeliveryStore:
 
     @translated
     def take(self) -> Taken | None:
-        """Take the next delivery that is due, if there is one; nobody else has it for a minute."""
+        """Take the next delivery that is due, if there is one; nobody else has it for TAKEN_MS."""
         found = self._scripts.run("take_delivery", TAKEN_MS)
         if not found:
             return None

@@ -72,11 +72,16 @@ class Program:
             os.kill(child, signal.SIGKILL)
 
 
+def _text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
 def impasto(command: str, settings: Settings, *, directory: Path, log: Path) -> Program:
     """Give one of our own programs, with every setting that is not the default."""
-    plain = {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in settings}
-    wanted = {name: value for name, value in plain.items() if value != Settings.model_fields[name].default}
-    environment = {f"IMPASTO_{name.upper()}": str(value) for name, value in wanted.items()}
+    wanted = {name: value for name, value in settings if value != Settings.model_fields[name].default}
+    environment = {f"IMPASTO_{name.upper()}": _text(value) for name, value in wanted.items()}
     environment |= {"IMPASTO_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
     return Program(
         (sys.executable, "-P", "-m", "service.cli", command), directory=directory, environment=environment, log=log

@@ -17,6 +17,7 @@ from tests.chaos.messages import (
     messages_doubled,
     messages_lost,
 )
+from tests.chaos.receivers import keeper_killed_while_it_tells
 from tests.chaos.verdict import Row, judge
 from tests.chaos.world import World
 
@@ -189,5 +190,6 @@ SCENARIOS: tuple[Callable[[World], Row], ...] = (
     poison,
     api_killed_before_the_ring,
     api_killed_after_the_ring,
+    keeper_killed_while_it_tells,
     everything,
 )

@@ -23,6 +23,7 @@ from service.job import Job
 from service.keys import create_key
 from service.settings import Settings
 from service.spec import parse_spec
+from service.stores.delivery_store import Delivery
 from service.submit import submit
 from service.upload import upload
 from service.wiring import Services, open_services
@@ -75,6 +76,9 @@ class World:
             self._pictures[tenant] = upload(photograph_bytes(), tenant=tenant, services=self.services).id
         spec = posting(self._pictures[tenant], iterations, **wish)
         return submit(parse_spec(spec), tenant=tenant, services=self.services).job
+
+    def deliveries(self, tenant: str) -> list[Delivery]:
+        return self.services.deliveries.page(tenant, endpoint_id=None, after=None, limit=100)[0]
 
     def job(self, job: Job) -> Job:
         return self.services.jobs.get(job.tenant, job.id)
@@ -196,7 +200,12 @@ def world(root: Path, *, lease_ttl_s: float, workers: int = 2) -> Iterator[World
         redis_gate = stack.enter_context(Gate("127.0.0.1", ports["redis"]))
         s3_gate = stack.enter_context(Gate("127.0.0.1", ports["s3"], seed=1))
         direct = embedded.stack_settings(secrets, ports, api_port=ports["api"]).model_copy(
-            update={"lease_ttl_s": lease_ttl_s, "storage_patience_s": 90.0, "torch_threads": 1}
+            update={
+                "lease_ttl_s": lease_ttl_s,
+                "storage_patience_s": 90.0,
+                "torch_threads": 1,
+                "fetch_allow": ("127.0.0.1",),
+            }
         )
         url = urllib.parse.urlsplit(direct.redis_url.get_secret_value())
         address = url._replace(netloc=f":{url.password}@127.0.0.1:{redis_gate.port}").geturl()

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -136,7 +137,7 @@ def test_jobs_do_not_wait_for_a_receiver_that_does_not_answer(settings: Settings
 
     opened = settings.model_copy(update={"fetch_allow": ("127.0.0.1",), "keeper_interval_s": 0.1})
     with receiving(silent) as receiver, open_services(opened) as services:
-        wish = {"webhook": {"url": receiver.url, "events": ["job.canceled"]}}
+        wish: dict[str, Any] = {"webhook": {"url": receiver.url, "events": ["job.canceled"]}}
         services.jobs.cancel(tenant, submitted(services, tenant, **wish).id)
         keeper = threading.Thread(target=keep, args=(services, stop))
         keeper.start()
