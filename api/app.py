@@ -13,7 +13,7 @@ import service
 from api import problems
 from api.hub import Hub
 from api.limits import BodyCap, RequestId
-from api.routes import batches, capabilities, estimates, events, health, jobs, uploads, webhooks
+from api.routes import batches, capabilities, estimates, events, health, jobs, keys, uploads, webhooks
 from api.wire.problem import ProblemOut
 from api.wire.webhook import WebhookEventOut
 from service.batch_spec import BatchSpec
@@ -53,7 +53,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services, app.state.hub = services, Hub(services.events)
     problems.install(app)
-    for room in (jobs, events, batches, uploads, estimates, webhooks, capabilities, health):
+    for room in (jobs, events, batches, uploads, estimates, webhooks, keys, capabilities, health):
         app.include_router(room.router)
     for event in get_args(EventType):
         app.webhooks.add_api_route(event, told, methods=["POST"], name=event, summary=event, status_code=204)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, cast
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.hub import Hub
+from api.limits import say_limits
 from service.errors import Unauthorized
-from service.keys import authenticate
-from service.stores.key_store import KeyRecord
+from service.keys import admit, check
+from service.stores.key_store import Admission, KeyRecord
 from service.wiring import Services
 
 _bearer = HTTPBearer(auto_error=False, description="An API key, as `impasto keys create` shows it once.")
@@ -31,21 +33,50 @@ TheServices = Annotated[Services, Depends(services)]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
-def reader(parts: TheServices, credentials: Credentials) -> KeyRecord:
+def reader(request: Request, parts: TheServices, credentials: Credentials) -> KeyRecord:
     """Let in whoever may read jobs."""
-    return _caller(parts, credentials, scope="jobs:read")
+    return _caller(request, parts, credentials, scope="jobs:read")
 
 
-def writer(parts: TheServices, credentials: Credentials) -> KeyRecord:
+def writer(request: Request, parts: TheServices, credentials: Credentials) -> KeyRecord:
     """Let in whoever may make jobs."""
-    return _caller(parts, credentials, scope="jobs:write")
+    return _caller(request, parts, credentials, scope="jobs:write")
 
 
-def _caller(parts: Services, credentials: HTTPAuthorizationCredentials | None, *, scope: str) -> KeyRecord:
+def admin(request: Request, parts: TheServices, credentials: Credentials) -> KeyRecord:
+    """Let in whoever may make keys."""
+    return _caller(request, parts, credentials, scope="admin")
+
+
+def _caller(
+    request: Request, parts: Services, credentials: HTTPAuthorizationCredentials | None, *, scope: str
+) -> KeyRecord:
     if credentials is None:
         raise Unauthorized("Send your key as `Authorization: Bearer <key>`.")
-    return authenticate(parts.keys, credentials.credentials, scope=scope)
+    admission = admit(parts.keys, credentials.credentials, brings=_brings(request, parts))
+    say_limits(request.scope, _limits(admission, parts))
+    return check(admission, scope=scope, bytes_per_day=parts.settings.key_bytes_per_day)
+
+
+def _brings(request: Request, parts: Services) -> int:
+    """Say how many bytes a request's body has; one that doesn't say counts as the largest that is taken."""
+    length = request.headers.get("content-length", "")
+    if length.isdecimal():
+        return int(length)
+    return parts.settings.upload_max_bytes if "transfer-encoding" in request.headers else 0
+
+
+def _limits(admission: Admission, parts: Services) -> dict[str, str]:
+    """Write what is left as draft-ietf-httpapi-ratelimit-headers says."""
+    limits = admission.key.limits
+    burst = limits.burst or parts.settings.key_burst
+    window_s = math.ceil(60 * burst / (limits.requests_per_minute or parts.settings.key_requests_per_minute))
+    return {
+        "RateLimit-Policy": f'"requests";q={burst};w={window_s}',
+        "RateLimit": f'"requests";r={admission.left};t={math.ceil(admission.full_ms / 1000)}',
+    }
 
 
 Reader = Annotated[KeyRecord, Depends(reader)]
 Writer = Annotated[KeyRecord, Depends(writer)]
+Admin = Annotated[KeyRecord, Depends(admin)]

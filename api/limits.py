@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uuid_utils import uuid7
 
 from service.errors import TooLarge
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
+_SAID = "impasto.rate_limit"
+
+
+def say_limits(scope: MutableMapping[str, Any], headers: Mapping[str, str]) -> None:
+    """Let the answer to a request say what is left of its key's allowance, whatever the answer is."""
+    scope[_SAID] = headers
+
+
 class RequestId:
-    """Gives every request an id, or keeps the one that the client sent in `X-Request-Id`, and answers with it."""
+    """Gives every request an id, or keeps the one that the client sent in `X-Request-Id`, and answers with it.
+
+    It says what else holds for every answer: what is left of the key's allowance.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,7 +45,8 @@ class RequestId:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                own = {"x-request-id": request_id, **scope.get(_SAID, {})}
+                message["headers"] = [*message["headers"], *((k.lower().encode(), v.encode()) for k, v in own.items())]
             await send(message)
 
         await self._app(scope, receive, send_with_id)

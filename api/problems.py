@@ -28,6 +28,7 @@ STATUS: Mapping[type[errors.ImpastoError], HTTPStatus] = {
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
     errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.NoResult: HTTPStatus.CONFLICT,
     errors.IdTaken: HTTPStatus.CONFLICT,
@@ -99,6 +100,8 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
         headers["WWW-Authenticate"] = 'Bearer realm="impasto"'
     if error.retryable or (isinstance(error, errors.NoResult) and not error.final):
         headers["Retry-After"] = RETRY_AFTER_S
+    if isinstance(error, errors.TooMany):
+        headers["Retry-After"] = str(error.retry_after_s)
     known = isinstance(error, errors.Refused)
     if not known:
         log().error("request_failed", code=error.code, detail=str(error))

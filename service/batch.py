@@ -10,13 +10,14 @@ from uuid_utils import uuid7
 from service.batch_spec import posted_jobs
 from service.log import log
 from service.prepare import check_each_affordable, fingerprint, prepare
-from service.submit import durability
+from service.submit import durability, posted_by
 from service.track import with_outputs
 from service.webhooks import check_url
 
 if TYPE_CHECKING:
     from service.batch_spec import BatchSpec
     from service.stores.batch_store import Batch, BatchItem
+    from service.stores.key_store import KeyRecord
     from service.track import Tracked
     from service.wiring import Services
 
@@ -28,7 +29,14 @@ class TrackedItem(NamedTuple):
     tracked: Tracked | None
 
 
-def submit_batch(spec: BatchSpec, *, tenant: str, services: Services, batch_id: str | None = None) -> Batch:
+def submit_batch(
+    spec: BatchSpec,
+    *,
+    tenant: str,
+    services: Services,
+    batch_id: str | None = None,
+    by: KeyRecord | None = None,
+) -> Batch:
     """Accept a batch, or say of every job by field why not. When this returns, all of its jobs are in the store.
 
     Args:
@@ -36,10 +44,12 @@ def submit_batch(spec: BatchSpec, *, tenant: str, services: Services, batch_id: 
         tenant: whose batch it is.
         services: the open parts.
         batch_id: the same id with the same spec is the same batch.
+        by: the key whose jobs they are, which may have so many open.
 
     Raises:
         InvalidSpec: fields of any of its jobs that can't be painted, images that are unknown or no pictures.
         IdTaken: the id belongs to something else.
+        TooManyJobs: too many jobs of the key would be open.
         Unavailable: a store is out of reach; nothing was accepted, unless Redis took the batch but could not say in
             time that it is on its disk.
     """
@@ -51,7 +61,10 @@ def submit_batch(spec: BatchSpec, *, tenant: str, services: Services, batch_id: 
     check_each_affordable(posted, prepared, workers=services.paces.workers())
     batch, made = services.batches.submit(
         batch_id,
-        [replace(one, job=replace(one.job, batch=batch_id)) for one in prepared],
+        [
+            posted_by(by, replace(one, job=replace(one.job, batch=batch_id)), settings=services.settings)
+            for one in prepared
+        ],
         fingerprint=fingerprint(spec),
         webhook_url=None if spec.webhook is None else spec.webhook.url,
         durability=durability(services.settings),

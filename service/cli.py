@@ -8,18 +8,15 @@ from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 import service
 from service.doctor_cli import doctor
 from service.errors import ImpastoError, SetupError, StackError
 from service.keep import keep
-from service.keys import SCOPES, create_key, revoke_key
+from service.keys_cli import keys
 from service.log import configure_logging
 from service.settings import read_settings
-from service.terminal import DATA, MANAGE, RUN, AsJson, DataFolder, print_json, show_error
+from service.terminal import DATA, MANAGE, RUN, DataFolder, show_error
 from service.wiring import open_services
 
 
@@ -64,7 +61,7 @@ def commands(app: typer.Typer) -> None:
     app.command(rich_help_panel=RUN)(down)
     app.command(rich_help_panel=RUN)(keeper)
     app.command(rich_help_panel=RUN)(doctor)
-    app.add_typer(_keys(), name="keys", rich_help_panel=MANAGE)
+    app.add_typer(keys(), name="keys", rich_help_panel=MANAGE)
 
 
 def up(
@@ -99,60 +96,6 @@ def keeper() -> None:
         signal.signal(number, lambda *_: stop.set())
     with open_services(settings) as services:
         keep(services, stop)
-
-
-def _keys() -> typer.Typer:
-    keys = typer.Typer(
-        help="Make, list and revoke API keys, in the Redis that IMPASTO_REDIS_URL names.",
-        no_args_is_help=True,
-    )
-    keys.command("create")(_create)
-    keys.command("list")(_list)
-    keys.command("revoke")(_revoke)
-    return keys
-
-
-def _create(
-    name: Annotated[str, typer.Argument(help="What the key is for.")],
-    tenant: Annotated[str, typer.Option(help="Whose jobs it sees.")] = "default",
-    scope: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(sorted(SCOPES))}; repeatable.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Make a key and show it, once.
-
-    Example: impasto keys create shop --tenant acme --scope jobs:read --scope jobs:write
-    """
-    with open_services(read_settings()) as services:
-        key = create_key(services.keys, tenant=tenant, name=name, scopes=scope or ("jobs:read", "jobs:write"))
-    if as_json:
-        print_json({"key": key, "tenant": tenant, "name": name})
-    else:
-        typer.echo(key)
-
-
-def _list(as_json: AsJson = False) -> None:
-    """List the keys: whose they are and what they may do. The keys themselves are not kept."""
-    with open_services(read_settings()) as services:
-        records = services.keys.all()
-    if as_json:
-        print_json([{"id": r.id, "tenant": r.tenant, "name": r.name, "scopes": sorted(r.scopes)} for r in records])
-        return
-    table = Table("id", "tenant", "name", "scopes", box=None, header_style="bold")
-    for record in records:
-        table.add_row(record.id, record.tenant, escape(record.name), " ".join(sorted(record.scopes)))
-    Console().print(table)
-
-
-def _revoke(
-    key_id: Annotated[str, typer.Argument(help="The id that `impasto keys list` shows.")], as_json: AsJson = False
-) -> None:
-    """Make a key useless at once."""
-    with open_services(read_settings()) as services:
-        revoke_key(services.keys, key_id)
-    if as_json:
-        print_json({"revoked": key_id})
-    else:
-        typer.echo(f"revoked {key_id}")
 
 
 if __name__ == "__main__":

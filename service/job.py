@@ -101,6 +101,7 @@ class Job:
         fence: counts the claims; what is older than the newest one can change nothing.
         version: counts the changes that a client can see.
         run_ms: how long the attempts that have ended ran, together.
+        key: id of the API key that posted it; None when nobody did.
         batch: id of the batch that it is of, and custom_id: what the client calls it there.
         frugal: whether an attempt ran out of memory, so that the next ones shall save it.
         checkpoint: key of the object from which the next attempt may go on.
@@ -119,6 +120,7 @@ class Job:
     created_ms: int
     load: Load | None = None
     run_ms: int = 0
+    key: str | None = None
     batch: str | None = None
     custom_id: str | None = None
     frugal: bool = False

@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     lease_ttl_s: PositiveFloat = Field(15.0, description="A worker that is silent this long has lost its job.")
     keeper_interval_s: PositiveFloat = Field(1.0, description="Between two rounds of the keeper.")
     queue_max: PositiveInt = Field(10_000, description="Jobs that may wait, over all tenants; more are put off.")
+    key_requests_per_minute: PositiveInt = Field(6000, description="How fast a key's allowance of requests comes back.")
+    key_burst: PositiveInt = Field(600, description="Requests that a key may make at once.")
+    key_jobs_in_flight: PositiveInt = Field(2000, description="Jobs of one key that may be open at the same time.")
+    key_bytes_per_day: PositiveInt = Field(20 * 1024**3, description="Bytes that a key's requests may bring in a day.")
     tenant_running_max: PositiveInt = Field(64, description="Jobs of one tenant painted at the same time.")
     run_max_s: int = Field(3600, ge=1, le=86_400, description="A job may not run for longer, all attempts together.")
     sweep_interval_s: PositiveFloat = Field(

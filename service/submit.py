@@ -14,11 +14,19 @@ if TYPE_CHECKING:
     from service.settings import Settings
     from service.spec import RenderSpec
     from service.stores.job_store import Submitted
+    from service.stores.key_store import KeyRecord
     from service.stores.submission import Submission
     from service.wiring import Services
 
 
-def submit(spec: RenderSpec, *, tenant: str, services: Services, job_id: str | None = None) -> Submitted:
+def submit(
+    spec: RenderSpec,
+    *,
+    tenant: str,
+    services: Services,
+    job_id: str | None = None,
+    by: KeyRecord | None = None,
+) -> Submitted:
     """Accept a job, or say by field why not.
 
     When this returns, the job is in the store and will be painted, whatever happens to this process. Exactly the same
@@ -29,11 +37,13 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services, job_id: str | N
         tenant: whose job it is.
         services: the open parts.
         job_id: the client's own; the same id with the same spec is the same job.
+        by: the key whose job it is, which may have so many open.
 
     Raises:
         InvalidSpec: fields that can't be painted, images that are unknown or no pictures; more time or memory than
             there is.
         IdTaken: the id belongs to a job with another spec.
+        TooManyJobs: too many jobs of the key are open.
         Unavailable: a store is out of reach; nothing was accepted, unless Redis took the job but could not say in
             time that it is on its disk.
     """
@@ -46,16 +56,26 @@ def submit(spec: RenderSpec, *, tenant: str, services: Services, job_id: str | N
     except InvalidSpec:
         if job_id is None or not _known(tenant, job_id, services=services):  # what was accepted stays so
             raise
-    return _saved(submission, services=services)
+    return _saved(posted_by(by, submission, settings=services.settings), services=services)
 
 
-def retry(tenant: str, job_id: str, *, services: Services) -> Submitted:
+def retry(tenant: str, job_id: str, *, services: Services, by: KeyRecord | None = None) -> Submitted:
     """Submit a job's spec and pictures again, as a new job that is painted whatever was painted before.
 
     Raises:
         NotFound, Gone: the tenant has no such job, or no longer.
+        TooManyJobs: too many jobs of the key are open.
     """
-    return _saved(prepared_again(services.jobs.get(tenant, job_id)), services=services)
+    again = prepared_again(services.jobs.get(tenant, job_id))
+    return _saved(posted_by(by, again, settings=services.settings), services=services)
+
+
+def posted_by(by: KeyRecord | None, submission: Submission, *, settings: Settings) -> Submission:
+    """Note whose job it is, and how many of that key may be open."""
+    if by is None:
+        return submission
+    limit = by.limits.jobs_in_flight or settings.key_jobs_in_flight
+    return replace(submission, job=replace(submission.job, key=by.id), in_flight_max=limit)
 
 
 def _known(tenant: str, job_id: str, *, services: Services) -> bool:

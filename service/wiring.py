@@ -81,7 +81,7 @@ def open_services(settings: Settings) -> Services:
         upkeep=UpkeepStore(client, prefix=prefix),
         uploads=UploadStore(client, prefix=prefix),
         replies=ReplyStore(client, prefix=prefix),
-        keys=KeyStore(client, prefix=prefix),
+        keys=KeyStore(client, prefix=prefix, settings=settings),
         presence=Presence(client, prefix=prefix),
         paces=PaceStore(client, prefix=prefix),
         blobs=BlobStore(settings),

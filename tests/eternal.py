@@ -30,6 +30,7 @@ ETERNAL = (
     "messages",
     "key:",
     "keys",
+    "inflight:",
     "_kombu.",
     "unacked",
     "impasto.doorbell",

@@ -39,7 +39,7 @@ async def create_batch(
     spec = parse_batch(await read_json(request))
 
     def post(batch_id: str | None = None) -> str:
-        batch = submit_batch(spec, tenant=caller.tenant, services=services, batch_id=batch_id)
+        batch = submit_batch(spec, tenant=caller.tenant, services=services, batch_id=batch_id, by=caller)
         return BatchOut.of(batch).model_dump_json()
 
     if idempotency_key is None:

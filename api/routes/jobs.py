@@ -43,7 +43,7 @@ async def create_job(  # noqa: PLR0913, PLR0917 - what a request brings
     spec = await read_spec(request)
 
     def post(job_id: str | None = None) -> str:
-        job = submit(spec, tenant=caller.tenant, services=services, job_id=job_id).job
+        job = submit(spec, tenant=caller.tenant, services=services, job_id=job_id, by=caller).job
         return JobOut.of(describe(job, services=services)).model_dump_json()
 
     if idempotency_key is None:
@@ -70,7 +70,9 @@ async def put_job(  # noqa: PLR0913, PLR0917 - what a request brings
 ) -> Response:
     """Accept a job as POST does, under an id that the client has chosen. The same id with the same spec is one job."""
     spec = await read_spec(request)
-    submitted = await run_in_threadpool(submit, spec, tenant=caller.tenant, services=services, job_id=str(job_id))
+    submitted = await run_in_threadpool(
+        submit, spec, tenant=caller.tenant, services=services, job_id=str(job_id), by=caller
+    )
     tracked = await run_in_threadpool(describe, submitted.job, services=services)
     body = await _held(JobOut.of(tracked).model_dump_json(), prefer, caller.tenant, services=services, hub=hub)
     return _accepted(body, status_code=202 if submitted.made else 200, headers=applied(wait_s(prefer)))
@@ -141,7 +143,7 @@ def get_timelapse(job_id: str, caller: Reader, services: TheServices) -> str:
 @router.post("/{job_id}/retry", status_code=202, response_model=JobOut, summary="Paint a job again")
 def retry_job(job_id: str, caller: Writer, services: TheServices) -> Response:
     """Post a job's spec and pictures again, as a new job. It is painted, whatever became of the old one."""
-    job = retry(caller.tenant, job_id, services=services).job
+    job = retry(caller.tenant, job_id, services=services, by=caller).job
     return _accepted(JobOut.of(describe(job, services=services)).model_dump_json())
 
 

@@ -9,6 +9,10 @@
     │   ├── TooLarge                more bytes than a request may bring
     │   ├── Unauthorized            no key, or a key nobody knows
     │   ├── Forbidden               a key without the scope
+    │   ├── TooMany                 a key has used up what it may ask for, for now
+    │   │   ├── RateLimited         requests
+    │   │   ├── TooManyJobs         open jobs
+    │   │   └── TooManyBytes        bytes within a day
     │   ├── NotFound                no such thing in this tenant
     │   ├── Gone                    a job or batch whose retention is over
     │   ├── IdTaken                 the client's own id is another's already
@@ -70,8 +74,12 @@ from service.errors.refused import (
     KeyReused,
     NoResult,
     NotFound,
+    RateLimited,
     Refused,
     TooLarge,
+    TooMany,
+    TooManyBytes,
+    TooManyJobs,
     Unauthorized,
     UrlRefused,
     UrlUnreachable,
@@ -120,6 +128,7 @@ __all__ = [
     "PaintFailed",
     "QueueFull",
     "QueueUnavailable",
+    "RateLimited",
     "RecordUnreadable",
     "Refused",
     "RenderError",
@@ -128,6 +137,9 @@ __all__ = [
     "StackError",
     "StaleCheckpoint",
     "TooLarge",
+    "TooMany",
+    "TooManyBytes",
+    "TooManyJobs",
     "Unauthorized",
     "Unavailable",
     "UrlRefused",

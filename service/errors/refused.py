@@ -86,6 +86,48 @@ class Forbidden(Refused):
         super().__init__(f"This call needs a key with the scope {scope!r}.")
 
 
+class TooMany(Refused):
+    """Raised when a key has used up what it may ask for; it may ask again in `retry_after_s` seconds."""
+
+    retryable = True
+
+    def __init__(self, sentence: str, *, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(sentence)
+
+
+class RateLimited(TooMany):
+    """Raised when a key has made as many requests as it may."""
+
+    code = "rate_limited"
+    title = "Too many requests"
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__("This key has made as many requests as it may for now.", retry_after_s=retry_after_s)
+
+
+class TooManyJobs(TooMany):
+    """Raised when as many jobs of a key are open as may be."""
+
+    code = "too_many_jobs"
+    title = "Too many jobs are open"
+
+    def __init__(self, *, limit: int, open_now: int) -> None:
+        sentence = f"{open_now} jobs of this key are open, and at most {limit} may be: wait for some to end."
+        super().__init__(sentence, retry_after_s=10)
+
+
+class TooManyBytes(TooMany):
+    """Raised when a key has brought as many bytes as it may within a day."""
+
+    code = "too_many_bytes"
+    title = "Too many bytes were brought"
+
+    def __init__(self, *, limit: int, so_far: int, retry_after_s: int) -> None:
+        sentence = f"This key has brought {so_far} bytes, and may bring {limit} within a day."
+        super().__init__(sentence, retry_after_s=retry_after_s)
+
+
 class NotFound(Refused):
     """Raised when a tenant has no such thing."""
 

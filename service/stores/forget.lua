@@ -5,6 +5,7 @@
 -- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
 -- expiring               zset     job:tenant:id -> ms of its purge; no TTL
 -- batch:<tenant>:<id>, items:<tenant>:<id>   hash, list   counts the job; a TTL when its last job has ended
+-- inflight:<key>         set      tenant:id of the open jobs that an API key has posted; no TTL, gone when empty
 -- hooks:<tenant>, hook:<tenant>:<id>   zset, hash   read: who is told
 -- messages               string   counts deliveries; no TTL
 -- delivery:<tenant>:<id>, deliveries:<tenant>   hash, zset   what is to be told, and the log; TTL 8 days

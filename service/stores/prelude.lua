@@ -126,6 +126,8 @@ local function finish(tenant, id, state, now, ...)
   local record = key('job', tenant, id)
   local expires = now + redis.call('HGET', record, 'retention_ms')
   take_away(tenant, id)
+  local by = redis.call('HGET', record, 'key')
+  if by then redis.call('SREM', key('inflight', by), tenant .. ':' .. id) end
   redis.call('ZREM', key('ready', tenant), id)
   redis.call('ZREM', key('deadlines'), tenant .. ':' .. id)
   set_state(tenant, id, state)

@@ -108,6 +108,7 @@ def _parsed(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
         created_ms=int(record["created_ms"]),
         load=load_in(record.get("gflop"), record.get("bracket")),
         run_ms=int(record["run_ms"]),
+        key=record.get("key"),
         batch=record.get("batch"),
         custom_id=record.get("custom_id"),
         frugal="frugal" in record,

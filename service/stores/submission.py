@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from service.errors import FieldProblem, IdTaken, InvalidSpec, JobStoreUnavailable, QueueFull
+from service.errors import FieldProblem, IdTaken, InvalidSpec, JobStoreUnavailable, QueueFull, TooManyJobs
 from service.job import PRIORITY_HEAD_START_MS
 from service.places import image_hold
 from service.stores.records import listed_under, pairs, posted
@@ -31,11 +31,13 @@ class Submission:
         fingerprint: digest of what was posted; the same id with another is refused.
         work: digest of all that decides on the pictures; if a finished job has the same, its result is taken over.
             "": paint in any case.
+        in_flight_max: jobs of its key that may be open at the same time; counts only where the job has a key.
     """
 
     job: Job
     fingerprint: str
     work: str = ""
+    in_flight_max: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def write(  # noqa: PLR0913 - one step
         IdTaken: the tenant has used the id for something else.
         InvalidSpec: an image expired just now.
         QueueFull: too many jobs wait already.
+        TooManyJobs: too many jobs of their key are open.
         JobStoreUnavailable: Redis could not say in time that they are on its disk.
     """
     tenant = submissions[0].job.tenant
@@ -93,6 +96,8 @@ def write(  # noqa: PLR0913 - one step
         (what, *answers), *synced = pipe.execute()
     if what == "full":
         raise QueueFull(f"{queue_max} jobs wait already")
+    if what == "busy":
+        raise TooManyJobs(limit=submissions[0].in_flight_max, open_now=answers[0])
     if what == "other":
         raise IdTaken(submissions[0].job.id if batch is None else batch["id"])
     if what == "missing":
@@ -114,6 +119,8 @@ def _written(submission: Submission) -> dict[str, Any]:
         "start_within_ms": "" if deadline is None else round(deadline * 1000),
         "holds": [image_hold(image.sha256) for image in job.inputs],
         "listed": listed_under(job),
+        "key": job.key or "",
+        "in_flight_max": submission.in_flight_max,
         "batch": job.batch or "",
         "custom_id": job.custom_id or "",
         "fields": posted(job),

@@ -11,6 +11,7 @@
 -- deadlines                     zset     tenant:id -> ms by which it must have started; no TTL
 -- expiring                      zset     job:tenant:id or batch:tenant:id -> ms of its purge; no TTL
 -- jobs:<tenant>, jobs:<tenant>:<state>, labeled:<tenant>:<name>=<value>   zset   id -> created_ms; no TTL
+-- inflight:<key>         set      tenant:id of the open jobs that an API key has posted; no TTL, gone when empty
 -- hooks:<tenant>, hook:<tenant>:<id>   zset, hash   read: who is told
 -- messages               string   counts deliveries; no TTL
 -- delivery:<tenant>:<id>, deliveries:<tenant>   hash, zset   what is to be told, and the log; TTL 8 days
@@ -22,11 +23,11 @@
 --
 -- ARGV  2 tenant   3 how many jobs may wait   4 the batch that they are, as JSON, or '': id, fingerprint, fields
 --       5… a job each, as JSON: id; fingerprint of what was posted; work, '' to paint in any case; head_start_ms;
---       start_within_ms, or ''; holds, the names of what its inputs hold; listed, what it is listed under; batch and
+--       start_within_ms, or ''; key, of who posts it, or '', and in_flight_max; holds, the names of what its inputs hold; listed, what it is listed under; batch and
 --       custom_id, or ''; fields. Fields are a list: name, value, name, value
 -- Returns {what, …}: 'made', 'same' (was there already) or 'other' (the id is another's), with the record's fields and
 -- values: the batch's, or the one job's; or {'missing', which job, the name of an input that nobody holds any more},
--- or {'full'}.
+-- {'full'}, or {'busy', how many jobs of the key are open}.
 local tenant, waiting_max, jobs = ARGV[2], tonumber(ARGV[3]), {}
 for n = 5, #ARGV do table.insert(jobs, cjson.decode(ARGV[n])) end
 local batch = ARGV[4] ~= '' and cjson.decode(ARGV[4])
@@ -65,6 +66,10 @@ if to_paint > 0 then
   if waiting + to_paint > waiting_max then return {'full'} end
 end
 
+local first = jobs[1]
+local in_flight = first.key ~= '' and redis.call('SCARD', key('inflight', first.key)) or 0
+if to_paint > 0 and first.key ~= '' and in_flight + to_paint > first.in_flight_max then return {'busy', in_flight} end
+
 local now = now_ms()
 
 local function take_over(job)
@@ -88,6 +93,10 @@ local function write(job)
   local new = key('job', tenant, job.id)
   redis.call('HSET', new, 'created_ms', now, 'attempt', 0, 'fence', 0, 'version', 0, 'run_ms', 0,
     'fingerprint', job.fingerprint, 'work', job.work, unpack(job.fields))
+  if job.key ~= '' then
+    redis.call('HSET', new, 'key', job.key)
+    redis.call('SADD', key('inflight', job.key), tenant .. ':' .. job.id)
+  end
   if job.batch ~= '' then redis.call('HSET', new, 'batch', job.batch, 'custom_id', job.custom_id) end
   for _, name in ipairs(job.holds) do hold(tenant, name, 'job:' .. job.id, '') end
   set_state(tenant, job.id, QUEUED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis as redis_driver
 
@@ -59,7 +61,7 @@ def test_a_scope_is_needed_and_admin_has_them_all(services: Services, tenant: st
         ({"scopes": []}, "/scopes"),
     ],
 )
-def test_a_key_that_can_not_be_is_refused_by_field(services: Services, wish: dict[str, str], pointer: str) -> None:
+def test_a_key_that_can_not_be_is_refused_by_field(services: Services, wish: dict[str, Any], pointer: str) -> None:
     with pytest.raises(InvalidSpec) as refused:
         create_key(services.keys, **{"tenant": "t", "name": "n", **wish})
     assert [problem.pointer for problem in refused.value.problems] == [pointer]
