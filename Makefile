@@ -7,10 +7,10 @@ DATA ?= .impasto
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos check fmt bench load gallery up down lock openapi clean
+.PHONY: help setup demo test chaos contract-fuzz check fmt bench load gallery up down lock openapi clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## make .venv, install everything, fetch the weights of VGG-16
 
@@ -34,6 +34,9 @@ test: setup ## run the tests
 
 chaos: setup ## kill, cut and restart everything while it paints, and print what that cost (ten minutes)
 	@$(BIN)/python -m tests.chaos
+
+contract-fuzz: setup ## call the API with everything its description allows, and more, for ten minutes
+	@$(BIN)/python -m tests.fuzz 600
 
 check: setup ## lint, formatting, types, import contracts; changes nothing
 	@$(BIN)/ruff format --check .

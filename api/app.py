@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from service.wiring import Services
 
 STREAM = "text/event-stream"
+EVENTS = 'event: state\nid: 1795469954834-0\ndata: {"status": "running"}\n\n'
 
 DESCRIPTION = "Repaints a photograph in the manner of a painting. Post a job, follow it, fetch the picture."
 
@@ -81,8 +82,8 @@ def _describe(app: FastAPI) -> None:
                     problem = operation["responses"]["default"]
                     problem["content"] = {problems.MEDIA_TYPE: next(iter(problem["content"].values()))}
                     for answer in operation["responses"].values():
-                        if STREAM in answer.get("content", {}):  # its schema of items is one of OpenAPI 3.2
-                            answer["content"][STREAM] = {"schema": {"type": "string"}}
+                        if STREAM in answer.get("content", {}):  # only OpenAPI 3.2 has schemas for its items
+                            answer["content"][STREAM] = {"example": EVENTS}
                     operation["responses"].pop("422", None)  # ours is the problem above
             app.openapi_schema = description
         return app.openapi_schema

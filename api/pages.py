@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 from fastapi import Query as Parameter
 from fastapi import Request
 
+from api.wire.times import Instant
 from service.errors import FieldProblem, InvalidSpec
 from service.job import JobState
 from service.stores.job_list import Mark, Query
 from service.stores.records import batch_list
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 Status = Annotated[JobState | None, Parameter(description="Only jobs that are in this state.")]
 Labels = Annotated[
     list[str], Parameter(description="Only jobs with this label, `name=value`; repeatable, all must fit.")
 ]
-CreatedAfter = Annotated[datetime | None, Parameter(description="Only jobs that were made at this time or later.")]
+CreatedAfter = Annotated[Instant | None, Parameter(description="Only jobs that were made at this time or later.")]
 Cursor = Annotated[str | None, Parameter(description="`next_cursor` of the page before.")]
 Limit = Annotated[int, Parameter(ge=1, le=100, description="How many a page has at most.")]
 BatchId = Annotated[str | None, Parameter(description="Only jobs of this batch.")]
@@ -38,8 +41,6 @@ def query_of(
         if "=" not in label:
             raise InvalidSpec(FieldProblem(f"/label/{n}", "write a label as name=value"))
     since = created_after
-    if since is not None and since.tzinfo is None:
-        since = since.replace(tzinfo=UTC)
     listed = (*([batch_list(batch)] if batch else []), *labels)
     return Query(status, listed, max(0, round(since.timestamp() * 1000)) if since else 0)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from service import errors
 from service.log import log
@@ -31,6 +32,7 @@ STATUS: Mapping[type[errors.ImpastoError], HTTPStatus] = {
     errors.TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.NoResult: HTTPStatus.CONFLICT,
+    errors.OwnKey: HTTPStatus.CONFLICT,
     errors.IdTaken: HTTPStatus.CONFLICT,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.Gone: HTTPStatus.GONE,
@@ -128,7 +130,16 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
         return await _ours(request, error.__cause__)
     status = HTTPStatus(error.status_code)
     code = _FRAMEWORK_CODES.get(status, f"http_{status.value}")
-    return problem(request, status=status, code=code, title=status.phrase, detail=error.detail, headers=error.headers)
+    headers = {"Allow": _allowed(request)} if status is HTTPStatus.METHOD_NOT_ALLOWED else error.headers
+    return problem(request, status=status, code=code, title=status.phrase, detail=error.detail, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """List the methods of a path; the framework names those of its first route alone."""
+    routes = [
+        route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(request.url.path)
+    ]
+    return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

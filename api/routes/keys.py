@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from api.deps import Admin, TheServices
 from api.wire.key import KeyIn, KeyOut, KeysOut, NewKeyOut
+from service.errors import OwnKey
 from service.keys import create_key, revoke_key, rotate_key
 from service.stores.key_store import Limits
 
@@ -43,7 +44,9 @@ def rotate(key_id: str, caller: Admin, services: TheServices) -> NewKeyOut:
 
 @router.delete("/{key_id}", status_code=204, summary="Revoke a key")
 def revoke(key_id: str, caller: Admin, services: TheServices) -> None:
-    """Make a key useless at once."""
+    """Make a key useless at once: any of your tenant's but the one that you call with."""
+    if key_id == caller.id:
+        raise OwnKey
     revoke_key(services.keys, key_id, tenant=caller.tenant)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.wire.times import at, maybe_at
+from api.wire.times import Instant, at, maybe_at
 
 if TYPE_CHECKING:
     from service.stores.key_store import KeyRecord
@@ -33,7 +33,7 @@ class KeyIn(BaseModel):
     name: str = Field(min_length=1, max_length=256, description="What it is for.")
     scopes: list[Literal["jobs:read", "jobs:write", "admin"]] = Field(["jobs:read", "jobs:write"], min_length=1)
     limits: LimitsOut = LimitsOut()
-    expires_at: datetime | None = Field(None, description="It ends by itself then; null: it does not.")
+    expires_at: Instant | None = Field(None, description="It ends by itself then; null: it does not.")
 
 
 class KeyOut(BaseModel):

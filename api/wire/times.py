@@ -3,6 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator
+
+
+def _written(value: object) -> object:
+    """Refuse numbers, which the parser would take for seconds since 1970."""
+    if isinstance(value, datetime) or (isinstance(value, str) and "-" in value[1:]):
+        return value
+    raise ValueError("write a time as ISO 8601, such as 2026-01-31T12:00:00Z")
+
+
+Instant = Annotated[
+    datetime, BeforeValidator(_written), AfterValidator(lambda time: time.replace(tzinfo=time.tzinfo or UTC))
+]
+"""A time that a client writes; UTC unless it says otherwise."""
 
 
 def at(milliseconds: int) -> datetime:

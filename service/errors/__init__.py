@@ -16,6 +16,7 @@
     │   ├── NotFound                no such thing in this tenant
     │   ├── Gone                    a job or batch whose retention is over
     │   ├── IdTaken                 the client's own id is another's already
+    │   ├── OwnKey                  a key is to revoke itself
     │   ├── KeyReused               the idempotency key was used for another request
     │   └── NoResult                the job has no result, or not yet
     ├── Unavailable                 a part of ours is out of reach; the same call may work later
@@ -74,6 +75,7 @@ from service.errors.refused import (
     KeyReused,
     NoResult,
     NotFound,
+    OwnKey,
     RateLimited,
     Refused,
     TooLarge,
@@ -125,6 +127,7 @@ __all__ = [
     "NoResult",
     "NotFound",
     "OutOfMemory",
+    "OwnKey",
     "PaintFailed",
     "QueueFull",
     "QueueUnavailable",

@@ -161,6 +161,16 @@ class IdTaken(Refused):
         super().__init__(f"The id {name} was posted before, with another spec.")
 
 
+class OwnKey(Refused):
+    """Raised when a key is to revoke itself, which might lock its tenant out."""
+
+    code = "own_key"
+    title = "A key does not revoke itself"
+
+    def __init__(self) -> None:
+        super().__init__("Revoke this key with another, or by `impasto keys revoke`.")
+
+
 class KeyReused(Refused):
     """Raised when an idempotency key comes with another request than before."""
 

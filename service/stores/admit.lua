@@ -31,7 +31,7 @@ local function answer(admitted, until_back)
 end
 
 if back - now > full or so_far + brought > bytes_max then return answer(0, back - interval) end
-redis.call('SET', rate, back, 'PX', math.ceil(back - now))
+redis.call('SET', rate, back, 'PX', math.max(1, math.ceil(back - now)))
 if brought > 0 then
   redis.call('SET', bytes, 0, 'NX', 'PX', DAY_MS)
   redis.call('INCRBY', bytes, brought)

@@ -11,9 +11,9 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,16 +24,15 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from service.embedded.ports import choose_api_port
 from service.keys import create_key
+from service.stores.key_store import Limits
 from service.stores.submission import Submission
-from service.wiring import Services, open_services
+from service.wiring import Services
 from tests.api_calls import uploaded
-from tests.chaos.parts import impasto
 from tests.images import photograph_bytes
 from tests.jobs import job as made_job
 from tests.jobs import uploaded as held
-from tests.servers import running_servers
+from tests.served_process import served_process
 
 SECONDS = 20
 """Of each measurement, after WARM_S in which nothing is counted."""
@@ -59,39 +58,16 @@ class Latencies:
 
 def main() -> int:
     """Measure, print the table, and return 1 if a request failed."""
-    with tempfile.TemporaryDirectory() as folder, _api(Path(folder)) as (url, key, services):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served_process(Path(folder), queue_max=10 * FULL) as (url, services, _),
+    ):
+        key = create_key(services.keys, tenant="load", name="load", limits=Limits(10**9, 10**9, 10**9, 10**15))
         rows = {"empty": uvloop.run(_measured(url, key))}
         _fill(services)
         rows["full"] = uvloop.run(_measured(url, key))
     _show(rows)
     return int(any(seen.errors for both in rows.values() for seen in both.values()))
-
-
-@contextmanager
-def _api(folder: Path) -> Iterator[tuple[str, str, Services]]:
-    """Start the servers and the API; give its address, a key, and open services."""
-    with running_servers(folder / "servers") as servers:
-        settings = servers.settings.model_copy(update={"api_port": choose_api_port(0), "queue_max": 10 * FULL})
-        program = impasto("api", settings, directory=folder, log=folder / "api.log")
-        with open_services(settings) as services:
-            key = create_key(services.keys, tenant="load", name="load")
-            program.start()
-            try:
-                _ready(url := f"http://127.0.0.1:{settings.api_port}")
-                yield url, key, services
-            finally:
-                program.kill()
-
-
-def _ready(url: str) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            if httpx.get(f"{url}/readyz").is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError("the API did not come up")
 
 
 def _prepared(url: str, headers: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:

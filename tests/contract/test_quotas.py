@@ -77,6 +77,12 @@ def test_every_answer_says_what_is_left(services: Services, settings: Settings, 
         assert "ratelimit" not in client.get("/livez").headers
 
 
+def test_a_key_may_be_limited_by_hardly_anything(services: Services, tenant: str) -> None:
+    key = limited(services, tenant, requests_per_minute=10**9, burst=10**9, bytes_per_day=10**15)
+    for _ in range(3):
+        authenticate(services.keys, key, scope="jobs:read")
+
+
 def test_who_does_not_know_the_secret_uses_nothing_up(services: Services, settings: Settings, tenant: str) -> None:
     key = limited(services, tenant, requests_per_minute=SLOW, burst=1)
     wrong = key[:-1] + ("A" if key[-1] != "A" else "B")
@@ -216,6 +222,12 @@ def test_an_admin_makes_lists_rotates_and_revokes_keys_of_its_tenant(
     assert boss.delete(f"/v1/keys/{record.id}").status_code == 204
     with pytest.raises(Unauthorized):
         authenticate(services.keys, rotated, scope="jobs:read")
+
+
+def test_a_key_does_not_revoke_itself(boss: httpx.Client) -> None:
+    [own] = boss.get("/v1/keys").json()["items"]
+    assert_problem(boss.delete(f"/v1/keys/{own['id']}"), 409, "own_key")
+    assert boss.get("/v1/keys").status_code == 200
 
 
 def test_no_answer_but_the_first_holds_a_key(boss: httpx.Client) -> None:

@@ -1,0 +1,13 @@
+"""The short form of `make contract-fuzz`: a minute of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.__main__ import main
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+
+
+def test_no_call_that_a_generator_finds_is_answered_otherwise_than_described() -> None:
+    assert main(60) == 0
