@@ -13,17 +13,18 @@ import service
 from api import problems
 from api.hub import Hub
 from api.limits import BodyCap, RequestId
-from api.routes import batches, capabilities, estimates, events, health, jobs, keys, uploads, webhooks
+from api.routes import batches, capabilities, estimates, events, health, jobs, keys, styles, uploads, webhooks
 from api.wire.problem import ProblemOut
 from api.wire.webhook import WebhookEventOut
 from service.batch_spec import BatchSpec
 from service.spec import EventType, RenderSpec
+from service.styles import StyleSpec
 
 if TYPE_CHECKING:
     from service.wiring import Services
 
 STREAM = "text/event-stream"
-EVENTS = 'event: state\nid: 1795469954834-0\ndata: {"status": "running"}\n\n'
+EVENTS = 'event: progress\nid: 1795469954834-0\ndata: {"fraction": 0.42, "phase": "paint"}\n\n'
 
 DESCRIPTION = "Repaints a photograph in the manner of a painting. Post a job, follow it, fetch the picture."
 
@@ -54,7 +55,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services, app.state.hub = services, Hub(services.events)
     problems.install(app)
-    for room in (jobs, events, batches, uploads, estimates, webhooks, keys, capabilities, health):
+    for room in (jobs, events, batches, uploads, styles, estimates, webhooks, keys, capabilities, health):
         app.include_router(room.router)
     for event in get_args(EventType):
         app.webhooks.add_api_route(event, told, methods=["POST"], name=event, summary=event, status_code=204)
@@ -73,7 +74,7 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             description = plain()
-            for model in (RenderSpec, BatchSpec):
+            for model in (RenderSpec, BatchSpec, StyleSpec):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 definitions = schema.pop("$defs", {})
                 description["components"]["schemas"] |= definitions | {model.__name__: schema}

@@ -43,7 +43,11 @@ class Picture:
 
 
 Images = Mapping[str, Picture]
-"""The pictures that a spec names, decoded, by the JSON pointers that `RenderSpec.image_refs` lists."""
+"""The pictures that a spec names, decoded, by the JSON pointers that `RenderSpec.image_refs` lists; a style's is
+`/styles/<n>/image` too where the spec gives its id instead."""
+
+Arrays = Mapping[str, NDArray[np.float32]]
+"""A style's statistics by layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class Painting:
         iterations: that were done, in all.
         device: what it was painted on, for example `cpu` or `NVIDIA H100`.
         weights_sha256: digest of the file that the network's weights were read from.
+        reused: the styles, counted from 0, all of whose statistics came from earlier paintings.
     """
 
     pictures: Mapping[str, Picture]
@@ -129,6 +134,19 @@ class Painting:
     iterations: int
     device: str
     weights_sha256: str
+    reused: frozenset[int] = frozenset()
+
+
+class Statistics(Protocol):
+    """Keeps statistics of styles from job to job. It never fails: what can't be had is computed anew."""
+
+    def get(self, style_id: str, digest: str) -> Arrays | None:
+        """Give what was kept under a digest, if it is there and whole; the style takes it for its own."""
+        ...
+
+    def put(self, style_id: str, digest: str, arrays: Arrays) -> None:
+        """Keep statistics for as long as the style is kept."""
+        ...
 
 
 class Paint(Protocol):
@@ -139,6 +157,7 @@ class Paint(Protocol):
         images: the pictures that it names.
         resume: where an earlier painting of the same spec stood: the first Step is that one again.
         frugal: take less memory, and more time, for the same picture up to rounding.
+        statistics: what is known of styles that have an id, for the same picture to the bit in less time.
 
     Raises:
         StaleCheckpoint: what there is to resume doesn't fit the spec.
@@ -149,7 +168,13 @@ class Paint(Protocol):
     """
 
     def __call__(
-        self, spec: RenderSpec, images: Images, *, resume: Checkpoint | None = None, frugal: bool = False
+        self,
+        spec: RenderSpec,
+        images: Images,
+        *,
+        resume: Checkpoint | None = None,
+        frugal: bool = False,
+        statistics: Statistics | None = None,
     ) -> Generator[Step, None, Painting]:
         """Yield a Step for each iteration, and one before the first; return the Painting."""
         ...

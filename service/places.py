@@ -1,6 +1,7 @@
-"""Where objects lie in the storage, and the names by which jobs and uploads hold them.
+"""Where objects lie in the storage, and the names by which jobs, uploads and styles hold them.
 
     <tenant>/inputs/<sha256>/<generation>.png            one picture, shared by all who hold `image/<sha256>`
+    <tenant>/statistics/<digest>/<generation>.npz        what a network sees of a style, held as `statistics/<digest>`
     <tenant>/jobs/<id>/attempts/<fence>/<file>           of one attempt; published: held as `result/<id>/<fence>`
     <tenant>/jobs/<id>/attempts/<fence>/checkpoint.npz   where the next attempt may go on
     <tenant>/jobs/<id>/attempts/<fence>/preview.webp     how it looks so far
@@ -19,6 +20,7 @@ CHECKPOINT, PREVIEW = "checkpoint.npz", "preview.webp"
 """Files that only an attempt which is under way, or the next one, has a use for."""
 
 _IMAGE = re.compile(r"([^/]+)/inputs/([0-9a-f]{64})/[^/]+")
+_STATISTICS = re.compile(r"([^/]+)/statistics/([0-9a-f]{64})/[^/]+")
 _ATTEMPT = re.compile(r"([^/]+)/jobs/([^/]+)/attempts/(\d+)/(.+)")
 
 
@@ -42,6 +44,16 @@ def image_hold(sha256: str) -> str:
     return f"image/{sha256}"
 
 
+def new_statistics_key(tenant: str, digest: str) -> str:
+    """Choose where statistics are to lie, should nobody hold them yet."""
+    return f"{tenant}/statistics/{digest}/{secrets.token_hex(4)}.npz"
+
+
+def statistics_hold(digest: str) -> str:
+    """Name what holds statistics."""
+    return f"statistics/{digest}"
+
+
 def attempt_prefix(tenant: str, job_id: str, fence: int) -> str:
     """Say where one attempt, and no other, may write."""
     return f"{tenant}/jobs/{job_id}/attempts/{fence}/"
@@ -56,6 +68,8 @@ def place_of(key: str) -> Place | None:
     """Read a key; None when it isn't one of ours."""
     if match := _IMAGE.fullmatch(key):
         return Place(match[1], image_hold(match[2]))
+    if match := _STATISTICS.fullmatch(key):
+        return Place(match[1], statistics_hold(match[2]))
     if match := _ATTEMPT.fullmatch(key):
         tenant, job_id, fence, file = match.groups()
         return Place(tenant, result_hold(job_id, int(fence)), job_id, fence, file)

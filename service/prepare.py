@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from service.pace import Worker
+    from service.stores.style_store import StyleRecord
     from service.stores.upload_store import Upload
     from service.wiring import Services
 
@@ -152,15 +153,26 @@ def _resolved(posted: RenderSpec, *, run_max_s: int) -> RenderSpec:
     return spec.model_copy(update={"run_timeout_s": spec.run_timeout_s or float(run_max_s)})
 
 
-def _taken_in(pairs: Iterable[tuple[Posted, RenderSpec]], *, tenant: str, services: Services) -> dict[ImageRef, Upload]:
-    """Find the upload of every image that the specs name; what is within the request, or to be fetched, becomes one."""
+def _taken_in(
+    pairs: Sequence[tuple[Posted, RenderSpec]], *, tenant: str, services: Services
+) -> dict[ImageRef | str, Upload | StyleRecord]:
+    """Find the upload of every image that the specs name, and every style by its id.
+
+    What is within the request, or to be fetched, becomes an upload.
+    """
     named: dict[ImageRef, list[str]] = defaultdict(list)
     for one, spec in pairs:
         for pointer, ref in spec.image_refs().items():
             named[ref].append(one.where(pointer))
-    problems = dict.fromkeys(_too_many_urls(named))
-    taken: dict[ImageRef, Upload] = {}
-    if not problems:
+    too_many = dict.fromkeys(_too_many_urls(named))
+    problems = dict(too_many)
+    taken: dict[ImageRef | str, Upload | StyleRecord] = {}
+    for style_id, pointers in _named_styles(pairs).items():
+        try:
+            taken[style_id] = services.styles.get(tenant, style_id)
+        except NotFound as error:
+            problems |= dict.fromkeys(FieldProblem(at, str(error)) for at in pointers)
+    if not too_many:
         with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
             found = pool.map(lambda ref: _uploaded(ref, tenant=tenant, services=services), named)
             for (ref, pointers), upload_or_why in zip(named.items(), found, strict=True):
@@ -171,6 +183,15 @@ def _taken_in(pairs: Iterable[tuple[Posted, RenderSpec]], *, tenant: str, servic
     if problems:
         raise InvalidSpec(*problems)
     return taken
+
+
+def _named_styles(pairs: Iterable[tuple[Posted, RenderSpec]]) -> Mapping[str, Sequence[str]]:
+    """List where the request names each style."""
+    named: dict[str, list[str]] = defaultdict(list)
+    for one, spec in pairs:
+        for pointer, style_id in spec.style_ids().items():
+            named[style_id].append(one.where(spec.named_at(pointer)))
+    return named
 
 
 def _too_many_urls(named: Mapping[ImageRef, Sequence[str]]) -> Iterator[FieldProblem]:
@@ -184,12 +205,18 @@ def _uploaded(ref: ImageRef, *, tenant: str, services: Services) -> Upload | str
     try:
         if ref.upload_id is not None:
             return services.uploads.get(tenant, ref.upload_id)
-        return upload(_bytes_of(ref, services=services), tenant=tenant, services=services)
+        return upload(bytes_of(ref, services=services), tenant=tenant, services=services)
     except (NotFound, InvalidImage, UrlRefused, UrlUnreachable) as error:
         return str(error)
 
 
-def _bytes_of(ref: ImageRef, *, services: Services) -> bytes:
+def bytes_of(ref: ImageRef, *, services: Services) -> bytes:
+    """Give the file that a request brings, or names by its URL.
+
+    Raises:
+        InvalidImage: it is not what it should be.
+        UrlRefused, UrlUnreachable: it can't be fetched.
+    """
     if ref.url is not None:
         return services.outside.get(ref.url, max_bytes=services.settings.upload_max_bytes)
     try:
@@ -199,14 +226,20 @@ def _bytes_of(ref: ImageRef, *, services: Services) -> bytes:
 
 
 def _ready(
-    posted: Posted, resolved: RenderSpec, taken: Mapping[ImageRef, Upload], *, tenant: str, services: Services
+    posted: Posted,
+    resolved: RenderSpec,
+    taken: Mapping[ImageRef | str, Upload | StyleRecord],
+    *,
+    tenant: str,
+    services: Services,
 ) -> Submission:
     """Check a spec against its pictures, and make it a job."""
-    found = {pointer: taken[ref] for pointer, ref in resolved.image_refs().items()}
+    refs = resolved.image_refs()
+    found = {pointer: taken[named] for pointer, named in (refs | resolved.style_ids()).items()}
     resolved = with_fitting_pyramid(posted.spec, resolved, found)
     check_sizes(resolved, found, size_max=services.settings.size_max)
     check_masks({p: decode_stored(services.blobs.get(up.key)) for p, up in found.items() if is_mask(p)})
-    spec = resolved.with_images({pointer: ImageRef(upload_id=up.id) for pointer, up in found.items()})
+    spec = resolved.with_images({pointer: ImageRef(upload_id=found[pointer].id) for pointer in refs})
     inputs = tuple(Input(pointer, up.key, up.stored_sha256, up.width, up.height) for pointer, up in found.items())
     job = replace(_new(tenant, spec, inputs), custom_id=posted.custom_id)
     return Submission(job, fingerprint(posted.spec), _work(spec, inputs) if posted.spec.cache else "")

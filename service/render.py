@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from structlog.contextvars import bound_contextvars
@@ -28,6 +29,7 @@ from service.job import Failure, Job, OutputFile
 from service.log import log
 from service.pace import run_taught
 from service.saving import Saver, without_film
+from service.statistics import StoredStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from service.lease import Hold, Lease
     from service.pace import Run
     from service.painting import Checkpoint, Images, Paint, Painting, Step
+    from service.spec import RenderSpec
     from service.timelapse import Film
     from service.wiring import Services
 
@@ -80,7 +83,8 @@ def render_next(*, services: Services, paint: Paint, hold: Hold, worker: str) ->
     ):
         log().info("job_started", worker=worker, waited_s=_waited_s(job))
         stored = AttemptFiles(job, lease, services.blobs, services.settings.storage_patience_s)
-        return Rendered(job, _attempted(stored, services=services, paint=paint))
+        statistics = StoredStatistics(job.tenant, services.styles, services.blobs)
+        return Rendered(job, _attempted(stored, services=services, paint=partial(paint, statistics=statistics)))
 
 
 def _attempted(stored: AttemptFiles, *, services: Services, paint: Paint) -> ImpastoError | None:
@@ -209,7 +213,21 @@ def _report(job: Job, made: Painted, timings: Mapping[str, float]) -> dict[str, 
         "weights_sha256": made.painting.weights_sha256,
         "version": service.__version__,
         "cache": "miss",
+        "styles": _styles_report(job.spec, made.painting),
     }
+
+
+def _styles_report(spec: RenderSpec, painting: Painting) -> list[dict[str, Any]]:
+    """Say of the styles that have an id whether anything had to be computed of them."""
+    return [
+        {
+            "index": n,
+            "style_id": style.style_id,
+            "statistics": "reused" if n in painting.reused else "computed",
+        }
+        for n, style in enumerate(spec.styles)
+        if style.style_id is not None
+    ]
 
 
 def _give_back(stored: AttemptFiles, error: ImpastoError, *, services: Services) -> JobState | None:

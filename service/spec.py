@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_serializer, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_serializer, model_validator
 
 from service.errors import FieldProblem, InvalidSpec
 from service.options import Frozen, PaintOptions
@@ -57,7 +57,14 @@ class ImageRef(Frozen):
 class Style(Frozen):
     """A painting whose manner is taken. What is transparent in it does not count."""
 
-    image: ImageRef = Field(description="The painting.")
+    style_id: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        pattern=r"^[0-9a-f-]+$",
+        description="A style from `POST /v1/styles`, in place of an image.",
+    )
+    image: ImageRef | None = Field(None, validate_default=True, description="The painting, unless there is a style_id.")
     weight: float = Field(
         1.0, gt=0, le=1e6, allow_inf_nan=False, description="Its share among several styles; only ratios matter."
     )
@@ -68,6 +75,13 @@ class Style(Frozen):
         allow_inf_nan=False,
         description="How large its strokes become: 2 makes them twice as wide as 1 does.",
     )
+
+    @field_validator("image")
+    @classmethod
+    def _either(cls, image: ImageRef | None, info: ValidationInfo) -> ImageRef | None:
+        if "style_id" in info.data and (image is None) == (info.data["style_id"] is None):
+            raise ValueError("give exactly one of image and style_id")
+        return image
 
 
 class Region(Frozen):
@@ -180,7 +194,7 @@ class RenderSpec(Terms, Subject):
     webhook: Webhook | None = Field(None, description="An address that is told what becomes of this job.")
 
     def image_refs(self) -> dict[str, ImageRef]:
-        """List every image that the spec names, by its JSON pointer."""
+        """List every image that the spec names, by its JSON pointer; styles that have an id are in `style_ids`."""
         single = {"/content": self.content, "/image": self.image, "/init_image": self.init_image}
         styles = {f"/styles/{n}/image": style.image for n, style in enumerate(self.styles)}
         masks = {
@@ -190,14 +204,27 @@ class RenderSpec(Terms, Subject):
         }
         return {pointer: ref for pointer, ref in (single | styles | masks).items() if ref is not None}
 
+    def style_ids(self) -> dict[str, str]:
+        """List the ids of the styles that have one, by the JSON pointer where others have their image."""
+        return {f"/styles/{n}/image": style.style_id for n, style in enumerate(self.styles) if style.style_id}
+
+    def named_at(self, pointer: str) -> str:
+        """Say which field names the stored picture at a pointer: its upload's id, or its style's."""
+        if pointer in self.style_ids():
+            return f"{pointer.removesuffix('/image')}/style_id"
+        return f"{pointer}/upload_id"
+
     def with_images(self, refs: Mapping[str, ImageRef]) -> Self:
-        """Name other images at the same places; `refs` has a pointer for each that `image_refs` lists."""
+        """Name other images at the same places; `refs` has a pointer for each that `image_refs` lists.
+
+        A style that has an id keeps it unless `refs` has an image for it.
+        """
         return self.model_copy(
             update={
                 **{name: refs.get(f"/{name}") for name in ("content", "image", "init_image")},
                 "styles": tuple(
-                    style.model_copy(update={"image": refs[f"/styles/{n}/image"]})
-                    for n, style in enumerate(self.styles)
+                    style.model_copy(update={"image": refs[at], "style_id": None}) if at in refs else style
+                    for at, style in ((f"/styles/{n}/image", style) for n, style in enumerate(self.styles))
                 ),
                 "regions": tuple(
                     region.model_copy(

@@ -21,11 +21,17 @@ def image_limits(settings: Settings) -> ImageLimits:
     return ImageLimits(settings.image_max_pixels, settings.image_max_side, settings.image_max_aspect)
 
 
-def upload(data: bytes, *, tenant: str, services: Services) -> Upload:
+def upload(data: bytes, *, tenant: str, services: Services, ttl_s: int | None = None) -> Upload:
     """Take in one image file of a tenant.
 
     The normalised pixels are known by their digest, so that the same picture lies in the storage once a tenant, for
-    as long as an upload or a job needs it.
+    as long as an upload, a job or a style needs it.
+
+    Args:
+        data: the file.
+        tenant: whose it is.
+        services: the open parts.
+        ttl_s: how long the upload is kept; None: as the settings say.
 
     Raises:
         InvalidImage: it is no picture that we take.
@@ -47,6 +53,6 @@ def upload(data: bytes, *, tenant: str, services: Services) -> Upload:
         height=taken.picture.height,
         expires_ms=0,
     )
-    record = services.uploads.save(record, ttl_s=settings.upload_ttl_s)
+    record = services.uploads.save(record, ttl_s=ttl_s or settings.upload_ttl_s)
     services.blobs.put(record.key, stored, content_type="image/png")
     return record

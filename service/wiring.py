@@ -19,6 +19,7 @@ from service.stores.pace_store import PaceStore
 from service.stores.presence import Presence
 from service.stores.queue import Queue, celery_app
 from service.stores.reply_store import ReplyStore
+from service.stores.style_store import StyleStore
 from service.stores.upkeep_store import UpkeepStore
 from service.stores.upload_store import UploadStore
 from service.stores.webhook_store import WebhookStore
@@ -39,6 +40,7 @@ class Services:
     claims: ClaimStore
     upkeep: UpkeepStore
     uploads: UploadStore
+    styles: StyleStore
     replies: ReplyStore
     keys: KeyStore
     presence: Presence
@@ -80,6 +82,7 @@ def open_services(settings: Settings) -> Services:
         ),
         upkeep=UpkeepStore(client, prefix=prefix),
         uploads=UploadStore(client, prefix=prefix),
+        styles=StyleStore(client, prefix=prefix),
         replies=ReplyStore(client, prefix=prefix),
         keys=KeyStore(client, prefix=prefix, settings=settings),
         presence=Presence(client, prefix=prefix),

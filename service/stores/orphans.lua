@@ -2,11 +2,11 @@
 --
 -- held:<tenant>:<name>   hash     loses holders that are no longer there
 -- job:<tenant>:<id>      hash     read
--- upload:<tenant>:<id>   hash     read
+-- upload:<tenant>:<id>, style:<tenant>:<id>   hash   read
 --
 -- ARGV  2… for each object: its key, its tenant, the name it would be held by, and of an attempt's the job's id, the
 --       fence and the file's name; of any other object '', '' and ''
--- Returns the keys of those that belong to no upload, to no job, and to no attempt that may still be used.
+-- Returns the keys of those that belong to no upload, to no style, to no job, and to no attempt that may still be used.
 local function held(tenant, name, object)
   local holds = key('held', tenant, name)
   local objects = redis.call('HGET', holds, 'objects')

@@ -128,7 +128,7 @@ def _written(submission: Submission) -> dict[str, Any]:
 
 
 def _expired(submissions: Sequence[Submission], *, number: int, name: str, batch: bool) -> InvalidSpec:
-    inputs = submissions[number].job.inputs
-    gone = next(image.pointer for image in inputs if image_hold(image.sha256) == name)
+    job = submissions[number].job
+    gone = next(image.pointer for image in job.inputs if image_hold(image.sha256) == name)
     where = f"/jobs/{number}" if batch else ""
-    return InvalidSpec(FieldProblem(f"{where}{gone}/upload_id", "this upload has just expired"))
+    return InvalidSpec(FieldProblem(f"{where}{job.spec.named_at(gone)}", "this has just expired, or was deleted"))

@@ -200,3 +200,16 @@ def test_an_unknown_page_is_refused(client: httpx.Client) -> None:
     made = batch(client, **product(1, 1)).json()
     assert_problem(client.get(f"{made['links']['items']}?cursor=x"), 422, "invalid_spec", "/cursor")
     assert_problem(client.get("/v1/batches?cursor=x"), 422, "invalid_spec", "/cursor")
+
+
+def test_a_batch_names_styles_by_their_ids(client: httpx.Client) -> None:
+    style = client.post("/v1/styles", json={"name": "dusk", "image": inline()}).json()["id"]
+    made = batch(client, contents=[inline()] * 2, styles=[{"style_id": style}, {"image": inline()}])
+    assert made.status_code == 202, made.text
+    items = pages(client, made.json()["links"]["items"])
+    assert [item["job"]["spec"]["styles"][0]["style_id"] for item in items] == [style, None] * 2
+
+
+def test_an_unknown_style_of_a_batch_is_named_once(client: httpx.Client) -> None:
+    refused = batch(client, contents=[inline()] * 2, styles=[{"image": inline()}, {"style_id": "0-0"}])
+    assert_problem(refused, 422, "invalid_spec", "/styles/1/style_id")

@@ -94,3 +94,12 @@ def test_no_log_holds_what_a_url_says_beside_its_host(
     logged = capfd.readouterr()
     assert "url_unreachable" in logged.out + logged.err
     assert "secret" not in logged.out + logged.err + caplog.text
+
+
+def test_a_style_may_come_by_url(opened: httpx.Client, site: Receiver) -> None:
+    made = opened.post("/v1/styles", json={"name": "dusk", "image": {"url": f"{site.url}/photo"}})
+    assert made.status_code == 201, made.text
+    assert made.json()["bytes"] == len(photograph_bytes())
+    for path, field in (("/text", "/image/url"), ("/nothing", "/image/url")):
+        refused = opened.post("/v1/styles", json={"name": "dusk", "image": {"url": f"{site.url}{path}"}})
+        assert_problem(refused, 422, "invalid_spec", field)

@@ -44,7 +44,7 @@ class Counting:
         self.ended = 0
 
     def __call__(
-        self, spec: RenderSpec, images: Images, *, resume: Checkpoint | None = None, frugal: bool = False
+        self, spec: RenderSpec, images: Images, *, resume: Checkpoint | None = None, frugal: bool = False, **_: object
     ) -> Generator[Step, None, Painting]:
         if resume is not None and "image" not in resume.arrays:
             raise StaleCheckpoint("no image")

@@ -58,6 +58,23 @@ def test_every_image_of_a_spec_is_listed_and_can_be_named_anew() -> None:
     assert renamed.with_images(refs) == parse_spec(full)
 
 
+def test_a_style_that_has_an_id_keeps_it_until_it_is_given_an_image() -> None:
+    mixed = spec(styles=[{"image": IMAGE}, {"style_id": "abc", "weight": 2}])
+    assert list(mixed.image_refs()) == ["/content", "/styles/0/image"]
+    assert mixed.style_ids() == {"/styles/1/image": "abc"}
+    others = dict.fromkeys(mixed.image_refs(), ImageRef(upload_id="1"))
+    assert mixed.with_images(others).styles[1] == mixed.styles[1]
+    pixels = mixed.with_images({**others, "/styles/1/image": ImageRef(upload_id="2")})
+    assert pixels == spec(
+        content={"upload_id": "1"},
+        styles=[{"image": {"upload_id": "1"}}, {"image": {"upload_id": "2"}, "weight": 2}],
+    )
+    assert [mixed.named_at(f"/styles/{n}/image") for n in range(2)] == [
+        "/styles/0/image/upload_id",
+        "/styles/1/style_id",
+    ]
+
+
 def test_an_image_is_placed_where_a_pointer_says() -> None:
     data: dict[str, Any] = {"regions": [{"style": 1}]}
     for place in ("/content", "/styles/1/image", "/regions/0/content_mask"):
@@ -84,7 +101,7 @@ def described(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 FIELDS = dict(described(RenderSpec.model_json_schema()))
-NEEDED = {"RenderSpec.kind", "Style.image", "Region.content_mask"}
+NEEDED = {"RenderSpec.kind", "Region.content_mask", "Webhook.url"}
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -16,6 +16,7 @@ from workers.painter.grams import gram_matrices, gram_pictures
 from workers.painter.images import enlarged, to_image, to_pixels
 from workers.painter.ladder import contact, rungs
 from workers.painter.resume import Tally, on, taken_down, taken_up
+from workers.painter.statistics import Memory
 from workers.painter.subject import sit, start
 from workers.painter.targets import aim, gradient
 
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from service.painting import Checkpoint, Images, Losses, Pixels
+    from service.painting import Checkpoint, Images, Losses, Pixels, Statistics
     from service.spec import RenderSpec
     from workers.painter.optimise import Point
     from workers.painter.resume import Place
     from workers.painter.subject import Subject
     from workers.painter.targets import Objective
-    from workers.painter.vgg import Vgg
 
 OPTIMIZERS = {"lbfgs": optimise.lbfgs, "adam": optimise.adam}
 
@@ -42,7 +42,12 @@ WINDOW = 10
 
 
 def paint(
-    spec: RenderSpec, images: Images, *, resume: Checkpoint | None = None, frugal: bool = False
+    spec: RenderSpec,
+    images: Images,
+    *,
+    resume: Checkpoint | None = None,
+    frugal: bool = False,
+    statistics: Statistics | None = None,
 ) -> Generator[Step, None, Painting]:
     """Paint what a resolved spec says; implements `service.painting.Paint`.
 
@@ -74,18 +79,20 @@ def paint(
             grams = gram_matrices(vgg, spec, images, place)
             pictures = gram_pictures(grams)
             return Painting(pictures, {}, grams, 0, device.name(place), weights_sha256)
-        specs = rungs(spec)
+        memory = Memory(statistics, spec, images, weights_sha256, place) if statistics is not None else None
+        aimed, specs = partial(aim, vgg, memory=memory), rungs(spec)
         tally, at = _begun(specs, resume)
         for name, rung in specs.items():
             if name not in tally.pictures:
                 tally.name = name
-                finished = yield from _painted(vgg, rung, images, tally, at)
+                finished = yield from _painted(aimed, rung, images, tally, at)
                 tally.pictures[name], tally.losses[name] = finished
                 at = None
         pictures = tally.pictures
         if spec.ladder:
             pictures = {"result": contact(spec, images, pictures)} | pictures
-        return Painting(pictures, tally.losses, {}, tally.done, device.name(place), weights_sha256)
+        reused = memory.reused if memory is not None else frozenset[int]()
+        return Painting(pictures, tally.losses, {}, tally.done, device.name(place), weights_sha256, reused)
 
 
 def _begun(specs: Mapping[str, RenderSpec], resume: Checkpoint | None) -> tuple[Tally, Place | None]:
@@ -99,7 +106,7 @@ def _begun(specs: Mapping[str, RenderSpec], resume: Checkpoint | None) -> tuple[
 
 
 def _painted(
-    vgg: Vgg, spec: RenderSpec, images: Images, tally: Tally, at: Place | None
+    aimed: Callable[[Subject], Objective], spec: RenderSpec, images: Images, tally: Tally, at: Place | None
 ) -> Generator[Step, None, tuple[Picture, BeforeAfter]]:
     """Paint one picture, from the coarsest scale to the finest, or from where it stands."""
     scales, place = _scales(spec), device.choose()
@@ -108,7 +115,7 @@ def _painted(
     for longest in scales[scales.index(at.scale) if at else 0 :]:
         if longest != scales[0]:
             subject = sit(spec, images, longest, place)
-        objective = aim(vgg, subject)
+        objective = aimed(subject)
         image = yield from _descent(objective, subject, enlarged(image, subject.size), tally, at)
         at = None
     with torch.no_grad():

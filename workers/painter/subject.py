@@ -29,12 +29,16 @@ class Example:
         mask: `(1, 1, h, w)`, how much each of its pixels counts, or None for all alike.
         share: its weight among the part's styles; they add up to 1.
         as_it_is: whether sums over it are compared as they are, to the letter of `sum`.
+        style: which of the spec's styles it is, counted from 0.
+        whole: whether it shows that style's picture alone: no part of it, and none of the photograph's colours.
     """
 
     image: Tensor
     mask: Tensor | None
     share: float
     as_it_is: bool
+    style: int
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +127,8 @@ def _parts(spec: RenderSpec, images: Images, size: Size, examples: list[Example]
             chosen = mask(images[f"/regions/{n}/style_mask"], (width, height))
             seen = chosen if seen is None else chosen * seen
         where = mask(images[f"/regions/{n}/content_mask"], size)
-        parts.append(Part(where, (Example(example.image, seen, 1.0, as_it_is=False),)))
+        alone = replace(example, mask=seen, share=1.0, as_it_is=False, whole=region.style_mask is None)
+        parts.append(Part(where, (alone,)))
     return parts
 
 
@@ -132,7 +137,8 @@ def _example(spec: RenderSpec, images: Images, number: int, longest: int) -> Exa
     size = style_size(picture, spec.options, longest, style.scale)
     cover = matte(picture, size)
     share = style.weight / sum(one.weight for one in spec.styles)
-    return Example(opaque(picture, size), cover, share, as_it_is=cover is None and style.scale == 1)
+    as_it_is = cover is None and style.scale == 1
+    return Example(opaque(picture, size), cover, share, as_it_is, style=number, whole=True)
 
 
 def _on(part: Part, device: torch.device) -> Part:
@@ -158,4 +164,5 @@ def _coloured(part: Part, content: Tensor | None, cover: Tensor | None, kept: st
             return with_deviation_of(luma(example.image), luma(content), seen)
         return recoloured(example.image, content, seen)
 
-    return Part(part.mask, tuple(replace(example, image=coloured(example)) for example in part.examples))
+    examples = (replace(example, image=coloured(example), whole=False) for example in part.examples)
+    return Part(part.mask, tuple(examples))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from service.options import LayerWeights, PaintOptions
     from workers.painter.distances import Distance, Term
+    from workers.painter.statistics import Memory
     from workers.painter.subject import Example, Part, Subject
     from workers.painter.vgg import Vgg
 
@@ -74,12 +76,15 @@ class Objective:
 
 
 @torch.no_grad()
-def aim(vgg: Vgg, subject: Subject) -> Objective:
-    """Look at a subject and keep what is to be reached. What has a weight of 0 is measured too, for the report."""
+def aim(vgg: Vgg, subject: Subject, memory: Memory | None = None) -> Objective:
+    """Look at a subject and keep what is to be reached. What has a weight of 0 is measured too, for the report.
+
+    What a memory knows of the styles is not looked at again.
+    """
     options, content = subject.spec.options, {}
     if subject.content is not None:
         content = activations(vgg, _seen_in(options, subject.content), named(options.content_layers))
-    return Objective(vgg, options, content, _styles(vgg, subject) if subject.parts else {})
+    return Objective(vgg, options, content, _styles(vgg, subject, memory) if subject.parts else {})
 
 
 def gradient(objective: Objective, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,19 +101,19 @@ def named(layers: LayerWeights | str | None) -> LayerWeights:
     return layers
 
 
-def _styles(vgg: Vgg, subject: Subject) -> dict[str, tuple[tuple[Term, Tensor | None], ...]]:
+def _styles(vgg: Vgg, subject: Subject, memory: Memory | None) -> dict[str, tuple[tuple[Term, Tensor | None], ...]]:
     layers = named(subject.spec.options.style_layers)
     found: dict[str, list[tuple[Term, Tensor | None]]] = {layer: [] for layer in layers}
     for part in subject.parts:
         masks = propagated(part.mask, vgg.network, layers) if part.mask is not None else {}
-        for layer, term in _part_terms(vgg, part, subject).items():
+        for layer, term in _part_terms(vgg, part, subject, memory).items():
             mask = masks.get(layer)
             if mask is None or mask.any():  # a region at the edge may be lost where a pool leaves the last pixel out
                 found[layer].append((term, mask))
     return {layer: tuple(terms) for layer, terms in found.items()}
 
 
-def _part_terms(vgg: Vgg, part: Part, subject: Subject) -> dict[str, Term]:
+def _part_terms(vgg: Vgg, part: Part, subject: Subject, memory: Memory | None) -> dict[str, Term]:
     """Prepare E_l of one part: its styles' statistics, blended."""
     options = subject.spec.options
     layers = named(options.style_layers)
@@ -123,7 +128,9 @@ def _part_terms(vgg: Vgg, part: Part, subject: Subject) -> dict[str, Term]:
     }
     statistics: dict[str, list[Tensor]] = {layer: [] for layer in layers}
     for example in part.examples:
-        for layer, statistic in _described(vgg, example, ways, options).items():
+        describe = partial(_described, vgg, example, ways, options)
+        described = describe() if memory is None else memory.recalled(example, vgg, options, describe)
+        for layer, statistic in described.items():
             sums = options.style_distance == "gram" and options.normalization != "mean" and example.as_it_is
             own = (example.image.shape[-2] // known[layer].stride) * (example.image.shape[-1] // known[layer].stride)
             statistics[layer].append(statistic * (own / positions[layer]) if sums else statistic)

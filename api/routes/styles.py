@@ -1,0 +1,52 @@
+"""`/v1/styles`: paintings that are kept under a name, for any number of jobs."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api import pages
+from api.deps import Reader, TheServices, Writer
+from api.style_form import BODIES, read_style
+from api.wire.style import StyleOut, StylesOut
+from service.styles import delete_style, make_style
+
+router = APIRouter(prefix="/v1/styles", tags=["styles"])
+
+
+@router.post("", status_code=201, summary="Keep a style", openapi_extra=BODIES)
+async def create_style(request: Request, response: Response, caller: Writer, services: TheServices) -> StyleOut:
+    """Keep a painting under a name. It never expires; a job names it by `{"style_id": …}` in `styles`."""
+    spec = await read_style(request)
+    style = StyleOut.of(await run_in_threadpool(make_style, spec, tenant=caller.tenant, services=services))
+    response.headers["Location"] = style.links.self
+    return style
+
+
+@router.get("", summary="List styles")
+def list_styles(  # noqa: PLR0913, PLR0917 - what a request brings
+    request: Request,
+    response: Response,
+    caller: Reader,
+    services: TheServices,
+    cursor: pages.Cursor = None,
+    limit: pages.Limit = 20,
+) -> StylesOut:
+    """List your styles, newest first, a page at a time. What is made meanwhile shifts no page."""
+    found, mark = services.styles.page(caller.tenant, after=pages.mark_of(cursor), limit=limit)
+    following = pages.cursor_of(mark)
+    if following is not None:
+        response.headers["Link"] = pages.next_link(request, following)
+    return StylesOut(items=[StyleOut.of(style) for style in found], next_cursor=following)
+
+
+@router.get("/{style_id}", summary="Get a style")
+def get_style(style_id: str, caller: Reader, services: TheServices) -> StyleOut:
+    """Say what is known of a style."""
+    return StyleOut.of(services.styles.get(caller.tenant, style_id))
+
+
+@router.delete("/{style_id}", status_code=204, summary="Delete a style")
+def delete(style_id: str, caller: Writer, services: TheServices) -> None:
+    """Delete a style with its statistics. Jobs that use it are painted all the same, and may be painted again."""
+    delete_style(caller.tenant, style_id, services=services)
