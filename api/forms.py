@@ -78,14 +78,19 @@ async def read_json(request: Request) -> Any:
     """
     if _media_type(request) != "application/json":
         raise HTTPException(415)
-    return _parsed(await request.body(), pointer="")
+    return parsed(await request.body(), pointer="")
 
 
 def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _parsed(text: str | bytes, *, pointer: str) -> Any:
+def parsed(text: str | bytes, *, pointer: str) -> Any:
+    """Decode JSON that stands at a pointer of the request.
+
+    Raises:
+        InvalidSpec: it is none.
+    """
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -95,7 +100,7 @@ def _parsed(text: str | bytes, *, pointer: str) -> Any:
 async def _from_form(form: FormData) -> Any:
     """Write a form as the JSON spec that it stands for, its files as inline images."""
     text = form.get("spec", "{}")
-    data = _parsed(text, pointer="/spec") if isinstance(text, str) else None
+    data = parsed(text, pointer="/spec") if isinstance(text, str) else None
     if not isinstance(data, dict):
         raise InvalidSpec(FieldProblem("/spec", "this part is a JSON object, as text"))
     unknown = [name for name in form if name not in {"spec", "style"} and not IMAGE_PARTS.fullmatch(name)]

@@ -24,6 +24,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUS: Mapping[type[errors.ImpastoError], HTTPStatus] = {
     errors.InvalidSpec: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.InvalidImage: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UploadWaiting: HTTPStatus.CONFLICT,
     errors.UrlRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UrlUnreachable: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

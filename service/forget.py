@@ -1,4 +1,4 @@
-"""Forgetting: a job that its client wants gone, with its result and whatever nobody else needs."""
+"""Forgetting: a job or an upload that its client wants gone, with its result and whatever nobody else needs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,21 @@ def forget(tenant: str, job_id: str, *, services: Services) -> None:
         raise NotFound("job", job_id)
     log().info("job_forgotten", tenant=tenant, job_id=job_id, state=state)
     if state.terminal:
-        try:
-            purge_one(Expiring("job", tenant, job_id), services)
-        except BlobStoreUnavailable as error:  # the record is gone; the sweep finds the objects
-            log().warning("purge_incomplete", job_id=job_id, detail=str(error))
+        _purge(Expiring("job", tenant, job_id), services)
+
+
+def forget_upload(tenant: str, upload_id: str, *, services: Services) -> None:
+    """Delete an upload; jobs that name it keep its image for themselves.
+
+    Raises:
+        NotFound: the tenant has no such upload, or no longer.
+    """
+    services.uploads.forget(tenant, upload_id)
+    _purge(Expiring("upload", tenant, upload_id), services)
+
+
+def _purge(what: Expiring, services: Services) -> None:
+    try:
+        purge_one(what, services)
+    except BlobStoreUnavailable as error:  # the record is gone; the sweep finds the objects
+        log().warning("purge_incomplete", kind=what.kind, id=what.id, detail=str(error))

@@ -2,6 +2,7 @@
 
     <tenant>/inputs/<sha256>/<generation>.png            one picture, shared by all who hold `image/<sha256>`
     <tenant>/statistics/<digest>/<generation>.npz        what a network sees of a style, held as `statistics/<digest>`
+    <tenant>/uploads/<id>                                put there by a client, held as `upload/<id>` until completed
     <tenant>/jobs/<id>/attempts/<fence>/<file>           of one attempt; published: held as `result/<id>/<fence>`
     <tenant>/jobs/<id>/attempts/<fence>/checkpoint.npz   where the next attempt may go on
     <tenant>/jobs/<id>/attempts/<fence>/preview.webp     how it looks so far
@@ -21,6 +22,7 @@ CHECKPOINT, PREVIEW = "checkpoint.npz", "preview.webp"
 
 _IMAGE = re.compile(r"([^/]+)/inputs/([0-9a-f]{64})/[^/]+")
 _STATISTICS = re.compile(r"([^/]+)/statistics/([0-9a-f]{64})/[^/]+")
+_DIRECT = re.compile(r"([^/]+)/uploads/([^/]+)")
 _ATTEMPT = re.compile(r"([^/]+)/jobs/([^/]+)/attempts/(\d+)/(.+)")
 
 
@@ -54,6 +56,16 @@ def statistics_hold(digest: str) -> str:
     return f"statistics/{digest}"
 
 
+def direct_key(tenant: str, upload_id: str) -> str:
+    """Say where a client may put the bytes of one upload, and nobody reads them but its completion."""
+    return f"{tenant}/uploads/{upload_id}"
+
+
+def direct_hold(upload_id: str) -> str:
+    """Name what holds those bytes."""
+    return f"upload/{upload_id}"
+
+
 def attempt_prefix(tenant: str, job_id: str, fence: int) -> str:
     """Say where one attempt, and no other, may write."""
     return f"{tenant}/jobs/{job_id}/attempts/{fence}/"
@@ -70,6 +82,8 @@ def place_of(key: str) -> Place | None:
         return Place(match[1], image_hold(match[2]))
     if match := _STATISTICS.fullmatch(key):
         return Place(match[1], statistics_hold(match[2]))
+    if match := _DIRECT.fullmatch(key):
+        return Place(match[1], direct_hold(match[2]))
     if match := _ATTEMPT.fullmatch(key):
         tenant, job_id, fence, file = match.groups()
         return Place(tenant, result_hold(job_id, int(fence)), job_id, fence, file)

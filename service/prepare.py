@@ -20,7 +20,7 @@ from uuid_utils import uuid7
 
 import service
 from service.affordable import check_affordable
-from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound, UrlRefused, UrlUnreachable
+from service.errors import FieldProblem, InvalidImage, InvalidSpec, NotFound, UploadWaiting, UrlRefused, UrlUnreachable
 from service.job import Input, Job, JobState
 from service.pictures import decode_stored
 from service.plan import check_masks, check_sizes, is_mask, with_fitting_pyramid
@@ -206,8 +206,20 @@ def _uploaded(ref: ImageRef, *, tenant: str, services: Services) -> Upload | str
         if ref.upload_id is not None:
             return services.uploads.get(tenant, ref.upload_id)
         return upload(bytes_of(ref, services=services), tenant=tenant, services=services)
-    except (NotFound, InvalidImage, UrlRefused, UrlUnreachable) as error:
+    except (NotFound, UploadWaiting, InvalidImage, UrlRefused, UrlUnreachable) as error:
         return str(error)
+
+
+def take_in(ref: ImageRef, *, tenant: str, services: Services) -> Upload:
+    """Take in the one image that a request brings or names.
+
+    Raises:
+        InvalidSpec: it is unknown, can't be fetched, or is no picture.
+    """
+    taken = _uploaded(ref, tenant=tenant, services=services)
+    if isinstance(taken, str):
+        raise InvalidSpec(FieldProblem(f"/{ref.way}", taken))
+    return taken
 
 
 def bytes_of(ref: ImageRef, *, services: Services) -> bytes:

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     presign_ttl_s: PositiveInt = Field(900, description="A presigned URL works at least this long.")
 
     upload_max_bytes: PositiveInt = Field(32 * 1024**2, description="Largest body of a request.")
+    direct_upload_max_bytes: PositiveInt = Field(
+        128 * 1024**2, description="Largest file that a client puts into the storage itself."
+    )
     image_max_pixels: PositiveInt = Field(40_000_000, description="Width × height of an image, at most.")
     image_max_side: PositiveInt = Field(16_384, description="Longest side of an image, in pixels.")
     image_max_aspect: PositiveFloat = Field(16.0, description="Longest over shortest side, at most.")

@@ -17,6 +17,7 @@ from service.errors import (
     InvalidImage,
     InvalidSpec,
     NotFound,
+    UploadWaiting,
     UrlRefused,
     UrlUnreachable,
 )
@@ -106,7 +107,7 @@ def _picture(ref: ImageRef, *, tenant: str, services: Services) -> Upload:
         if ref.upload_id is not None:
             return services.uploads.get(tenant, ref.upload_id)
         return upload(bytes_of(ref, services=services), tenant=tenant, services=services, ttl_s=PASSING_S)
-    except NotFound as error:
+    except (NotFound, UploadWaiting) as error:
         raise InvalidSpec(FieldProblem("/image/upload_id", str(error))) from error
     except (InvalidImage, UrlRefused, UrlUnreachable) as error:
         raise InvalidSpec(FieldProblem(f"/image/{ref.way}", str(error))) from error

@@ -21,7 +21,9 @@ def image_limits(settings: Settings) -> ImageLimits:
     return ImageLimits(settings.image_max_pixels, settings.image_max_side, settings.image_max_aspect)
 
 
-def upload(data: bytes, *, tenant: str, services: Services, ttl_s: int | None = None) -> Upload:
+def upload(
+    data: bytes, *, tenant: str, services: Services, ttl_s: int | None = None, expected: str | None = None
+) -> Upload:
     """Take in one image file of a tenant.
 
     The normalised pixels are known by their digest, so that the same picture lies in the storage once a tenant, for
@@ -32,9 +34,11 @@ def upload(data: bytes, *, tenant: str, services: Services, ttl_s: int | None = 
         tenant: whose it is.
         services: the open parts.
         ttl_s: how long the upload is kept; None: as the settings say.
+        expected: the id of the upload that it was announced as.
 
     Raises:
         InvalidImage: it is no picture that we take.
+        NotFound: what was announced has been forgotten meanwhile.
         Unavailable: a store is out of reach; the caller learns no id, and what is stored is purged in time.
     """
     settings = services.settings
@@ -43,7 +47,7 @@ def upload(data: bytes, *, tenant: str, services: Services, ttl_s: int | None = 
     digest = hashlib.sha256(stored).hexdigest()
     record = Upload(
         tenant=tenant,
-        id=str(uuid7()),
+        id=expected or str(uuid7()),
         sha256=taken.sha256,
         key="",
         stored_sha256=digest,
@@ -53,6 +57,6 @@ def upload(data: bytes, *, tenant: str, services: Services, ttl_s: int | None = 
         height=taken.picture.height,
         expires_ms=0,
     )
-    record = services.uploads.save(record, ttl_s=ttl_s or settings.upload_ttl_s)
+    record = services.uploads.save(record, ttl_s=ttl_s or settings.upload_ttl_s, expected=expected is not None)
     services.blobs.put(record.key, stored, content_type="image/png")
     return record

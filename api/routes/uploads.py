@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 
-from fastapi import APIRouter, File, UploadFile
-
-from api.deps import TheServices, Writer
-from api.wire.upload import UploadOut
+from api.deps import Reader, TheServices, Writer
+from api.upload_forms import BODIES, read_upload
+from api.wire.upload import UploadByUrl, UploadDirect, UploadInline, UploadOut
+from service.direct import announce, complete
+from service.forget import forget_upload
+from service.prepare import take_in
+from service.spec import ImageRef
 from service.upload import upload
+from service.wiring import Services
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
 
-@router.post("", status_code=201, summary="Upload an image")
-def create_upload(
-    file: Annotated[UploadFile, File(description="JPEG, PNG, WebP or TIFF.")],
-    caller: Writer,
-    services: TheServices,
+@router.post("", status_code=201, summary="Upload an image", openapi_extra=BODIES)
+async def create_upload(request: Request, caller: Writer, services: TheServices) -> UploadOut:
+    """Take in one image: it is checked, turned upright, converted to sRGB and stripped of all metadata.
+
+    It comes as a file of a form, by its URL, or as base64. Or it is announced, by its size and digest: then the answer
+    says where to put it, and it is taken in when the upload is completed.
+    """
+    brought = await read_upload(request)
+    return await run_in_threadpool(_taken_in, brought, tenant=caller.tenant, services=services)
+
+
+def _taken_in(
+    brought: bytes | UploadByUrl | UploadInline | UploadDirect, *, tenant: str, services: Services
 ) -> UploadOut:
-    """Take in one image: it is checked, turned upright, converted to sRGB and stripped of all metadata."""
-    return UploadOut.of(upload(file.file.read(), tenant=caller.tenant, services=services))
+    if isinstance(brought, bytes):
+        return UploadOut.of(upload(brought, tenant=tenant, services=services))
+    if isinstance(brought, UploadDirect):
+        announced = announce(
+            sha256=brought.sha256,
+            size=brought.bytes,
+            content_type=brought.content_type,
+            tenant=tenant,
+            services=services,
+        )
+        return UploadOut.of_announced(announced)
+    ref = ImageRef.model_validate(brought.model_dump())
+    return UploadOut.of(take_in(ref, tenant=tenant, services=services))
+
+
+@router.post("/{upload_id}/complete", summary="Complete a direct upload")
+def complete_upload(upload_id: str, caller: Writer, services: TheServices) -> UploadOut:
+    """Take in what was put into the storage. It has to be the file that was announced, and an image."""
+    return UploadOut.of(complete(caller.tenant, upload_id, services=services))
+
+
+@router.get("/{upload_id}", summary="Get an upload")
+def get_upload(upload_id: str, caller: Reader, services: TheServices) -> UploadOut:
+    """Say what an upload is, and whether it is ready."""
+    return UploadOut.of(services.uploads.find(caller.tenant, upload_id))
+
+
+@router.delete("/{upload_id}", status_code=204, summary="Delete an upload")
+def delete_upload(upload_id: str, caller: Writer, services: TheServices) -> None:
+    """Delete an upload. Jobs that name it keep its image for themselves."""
+    forget_upload(caller.tenant, upload_id, services=services)

@@ -1,38 +1,88 @@
-"""The shape of an upload."""
+"""The shapes of an upload: how one is asked for, and how it is answered."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.wire.times import at
+from service.stores.upload_store import Upload
 
 if TYPE_CHECKING:
-    from service.stores.upload_store import Upload
+    from service.direct import Announced
+    from service.stores.upload_store import Expected
+
+
+class UploadByUrl(BaseModel):
+    """An image that the service fetches."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(min_length=1, max_length=2048, description="https, at a public address.")
+
+
+class UploadInline(BaseModel):
+    """An image within the request."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: str = Field(min_length=1, description="The file's bytes, base64.")
+
+
+class UploadDirect(BaseModel):
+    """An image that the client will put into the storage itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bytes: int = Field(ge=1, description="Of the file.")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the file, hexadecimal.")
+    content_type: Literal["image/jpeg", "image/png", "image/webp", "image/tiff"]
+
+
+class PutOut(BaseModel):
+    """Where a file is to be put: exactly the file that was announced, with these headers."""
+
+    method: Literal["PUT"] = "PUT"
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
 
 
 class UploadOut(BaseModel):
     """An uploaded image."""
 
     id: str
+    status: Literal["ready", "waiting"] = Field(
+        description="waiting: for its bytes, or to be completed. Only what is ready can be named by a job."
+    )
     sha256: str = Field(description="Of the file as it came.")
     bytes: int
-    content_type: str
-    width: int = Field(description="Pixels, upright.")
-    height: int = Field(description="Pixels, upright.")
+    content_type: str = Field(description="What the file is; while it is awaited, what it is said to be.")
+    width: int | None = Field(description="Pixels, upright; null while it is awaited.")
+    height: int | None = Field(description="Pixels, upright; null while it is awaited.")
     expires_at: datetime = Field(description="A job that names it keeps its own copy.")
+    upload: PutOut | None = Field(None, description="Where to put the file; said once, when it is announced.")
 
     @classmethod
-    def of(cls, upload: Upload) -> UploadOut:
+    def of(cls, upload: Upload | Expected) -> UploadOut:
         """Describe an upload."""
+        ready = upload if isinstance(upload, Upload) else None
         return cls(
             id=upload.id,
+            status="ready" if ready else "waiting",
             sha256=upload.sha256,
             bytes=upload.bytes,
             content_type=upload.content_type,
-            width=upload.width,
-            height=upload.height,
+            width=ready.width if ready else None,
+            height=ready.height if ready else None,
             expires_at=at(upload.expires_ms),
         )
+
+    @classmethod
+    def of_announced(cls, announced: Announced) -> UploadOut:
+        """Describe an upload whose bytes are awaited, with the place to put them."""
+        put = announced.put
+        where = PutOut(url=put.url, headers=dict(put.headers), expires_at=at(announced.until_ms))
+        return cls.of(announced.upload).model_copy(update={"upload": where})

@@ -4,6 +4,7 @@
     ├── Refused                     the caller asked for something that can't be done as asked
     │   ├── InvalidSpec             fields of a request, each named by its JSON pointer
     │   ├── InvalidImage            bytes that are no picture we take
+    │   ├── UploadWaiting           an upload whose bytes have not arrived, or that was not completed
     │   ├── UrlRefused              a URL of a form that is not used
     │   ├── UrlUnreachable          a URL from which nothing could be had
     │   ├── TooLarge                more bytes than a request may bring
@@ -83,6 +84,7 @@ from service.errors.refused import (
     TooManyBytes,
     TooManyJobs,
     Unauthorized,
+    UploadWaiting,
     UrlRefused,
     UrlUnreachable,
 )
@@ -145,6 +147,7 @@ __all__ = [
     "TooManyJobs",
     "Unauthorized",
     "Unavailable",
+    "UploadWaiting",
     "UrlRefused",
     "UrlUnreachable",
     "WeightsMissing",

@@ -37,6 +37,17 @@ class InvalidImage(Refused):
     title = "The image can't be used"
 
 
+class UploadWaiting(Refused):
+    """Raised when an upload is completed or used whose bytes have not arrived, or that was not completed."""
+
+    code = "upload_waiting"
+    title = "The upload is not there yet"
+
+    def __init__(self, upload_id: str) -> None:
+        self.upload_id = upload_id
+        super().__init__(f"Upload {upload_id} waits for its bytes: put them where its answer said, then complete it.")
+
+
 class UrlRefused(Refused):
     """Raised when the form of a URL that a caller gave is not one that is used; nothing was sent."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from email.utils import parsedate_to_datetime
 from functools import wraps
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -27,6 +28,10 @@ R = TypeVar("R")
 BATCH = 1000
 """S3 lists and deletes at most so many objects at once."""
 
+_SSE_HEADERS = {
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+}
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
 _DENIED = {"403", "AccessDenied"}
 
@@ -82,6 +87,13 @@ def _client(settings: Settings, endpoint: str | None, *, patient: bool) -> S3Cli
 def _encryption(settings: Settings) -> Mapping[str, Any]:
     asked = {"ServerSideEncryption": settings.s3_sse, "SSEKMSKeyId": settings.s3_kms_key_id}
     return {name: value for name, value in asked.items() if value}
+
+
+class PresignedPut(NamedTuple):
+    """Where one file can be put, and the headers that have to come with it."""
+
+    url: str
+    headers: Mapping[str, str]
 
 
 class BlobStore:
@@ -173,14 +185,15 @@ class BlobStore:
         )
 
     @_translated
-    def get(self, key: str) -> bytes:
-        """Read the bytes under a key.
+    def get(self, key: str, *, at_most: int | None = None) -> bytes:
+        """Read the bytes under a key, all or the first of them.
 
         Raises:
             NotFound: there are none.
         """
         try:
-            return self._s3.get_object(Bucket=self.bucket, Key=self._prefix + key)["Body"].read()
+            with self._s3.get_object(Bucket=self.bucket, Key=self._prefix + key)["Body"] as body:
+                return body.read(at_most)
         except ClientError as error:
             if _code(error) in _ABSENT:
                 raise NotFound("object", key) from error
@@ -241,6 +254,29 @@ class BlobStore:
             },
             ExpiresIn=ttl_s,
         )
+
+    @_translated
+    def presign_put(self, key: str, *, sha256: str, size: int, content_type: str, ttl_s: int) -> PresignedPut:
+        """Sign a public URL under which exactly one file can be stored.
+
+        The digest, in hexadecimal, the size in bytes and the type are signed: S3 refuses any other.
+        """
+        digest = base64.b64encode(bytes.fromhex(sha256)).decode()
+        sse = _encryption(self._settings)
+        url = self._public.generate_presigned_url(
+            "put_object",
+            Params={
+                "Bucket": self.bucket,
+                "Key": self._prefix + key,
+                "ContentLength": size,
+                "ContentType": content_type,
+                "ChecksumSHA256": digest,
+                **sse,
+            },
+            ExpiresIn=ttl_s,
+        )
+        named = {name: sse[param] for param, name in _SSE_HEADERS.items() if param in sse}
+        return PresignedPut(url, {"Content-Type": content_type, "x-amz-checksum-sha256": digest, **named})
 
     def close(self) -> None:
         """Let go of the connections."""

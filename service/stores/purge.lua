@@ -13,15 +13,16 @@
 -- Returns where objects lie that nobody holds any more, for the caller to delete.
 local kind, tenant, id = ARGV[2], ARGV[3], ARGV[4]
 local member, what = kind .. ':' .. tenant .. ':' .. id, key(kind, tenant, id)
-local at = redis.call('HMGET', what, 'expires_ms', 'holds', 'result', 'state', 'listed')
+local at = redis.call('HMGET', what, 'expires_ms', 'holds', 'result', 'state', 'listed', 'raw')
 if at[1] and tonumber(at[1]) > now_ms() then return {} end
 redis.call('ZREM', key('expiring'), member)
 if not at[1] then return {} end
 
 local names = {}
 if kind == 'job' then names = cjson.decode(at[2]) end
-if kind == 'upload' then names = {at[2]} end
+if kind == 'upload' and at[2] then names = {at[2]} end
 if at[3] then table.insert(names, at[3]) end
+if at[6] then table.insert(names, at[6]) end
 local free = {}
 for _, name in ipairs(names) do
   local objects = let_go(tenant, name, kind .. ':' .. id)

@@ -17,6 +17,11 @@ def test_bytes_come_back_as_they_went(services: Services, tenant: str) -> None:
     assert services.blobs.get(f"{tenant}/a") == b"\x00picture"
 
 
+def test_no_more_of_an_object_is_read_than_is_asked_for(services: Services, tenant: str) -> None:
+    services.blobs.put(f"{tenant}/a", b"picture", content_type="image/png")
+    assert [services.blobs.get(f"{tenant}/a", at_most=n) for n in (3, 99)] == [b"pic", b"picture"]
+
+
 def test_an_absent_object_is_not_found(services: Services, tenant: str) -> None:
     with pytest.raises(NotFound):
         services.blobs.get(f"{tenant}/nothing")

@@ -1,0 +1,82 @@
+"""A posted upload: a form with the file, or JSON that says where the file is or that it will be put somewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from api.forms import parsed
+from api.wire.upload import UploadByUrl, UploadDirect, UploadInline
+from service.errors import FieldProblem, InvalidSpec
+from service.spec import field_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import Request
+
+    Ways = UploadByUrl | UploadInline | UploadDirect
+
+WAYS: Mapping[str, type[Ways]] = {
+    "url": UploadByUrl,
+    "data": UploadInline,
+    "bytes": UploadDirect,
+    "sha256": UploadDirect,
+}
+"""The field by which each way of the JSON body is known."""
+
+BODIES = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or TIFF."}
+                    },
+                }
+            },
+            "application/json": {
+                "schema": {"oneOf": [way.model_json_schema() for way in (UploadByUrl, UploadInline, UploadDirect)]}
+            },
+        },
+    }
+}
+"""All of them, for the OpenAPI description."""
+
+
+async def read_upload(request: Request) -> bytes | Ways:
+    """Read what a request brings: a form's file, or what its JSON says.
+
+    Raises:
+        InvalidSpec: naming each field or part that is wrong.
+        HTTPException: 415, it is neither a form nor JSON; 400, the form can't be read.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return _from_json(parsed(await request.body(), pointer=""))
+    if kind == "multipart/form-data":
+        try:
+            async with request.form() as form:
+                file = form.get("file")
+                if not isinstance(file, UploadFile):
+                    raise InvalidSpec(FieldProblem("/file", "this part is needed, and it is a file"))
+                return await file.read()
+        except UnicodeError:
+            raise HTTPException(400, "The form's names are not text in the charset that it announces.") from None
+    raise HTTPException(415)
+
+
+def _from_json(data: object) -> Ways:
+    ways = [way for field, way in WAYS.items() if isinstance(data, dict) and field in data]
+    if not ways:
+        raise InvalidSpec(FieldProblem("", "give url, or data, or bytes with sha256 and content_type"))
+    try:
+        return ways[0].model_validate(data)
+    except ValidationError as error:
+        raise InvalidSpec(*field_problems(error.errors(include_url=False, include_input=False))) from None
