@@ -15,6 +15,7 @@ _CLOSED_4 = [
         "10.0.0.0/8",  # private (RFC 1918), as 172.16 and 192.168
         "100.64.0.0/10",  # shared by carriers' NAT (RFC 6598)
         "127.0.0.0/8",  # loopback
+        "168.63.129.16/32",  # the host of a machine on Azure, public by its number alone
         "169.254.0.0/16",  # link-local; 169.254.169.254 tells a cloud's secrets
         "172.16.0.0/12",
         "192.0.0.0/24",  # protocol assignments
@@ -41,9 +42,10 @@ _CLOSED_6 = [
 ]
 _IN_LAST_BITS = (
     ip_network("::ffff:0:0/96"),  # mapped
-    ip_network("::/96"),  # compatible
     ip_network("64:ff9b::/96"),  # NAT64, the well-known prefix (RFC 6052)
 )
+_COMPATIBLE = ip_network("::/96")
+"""IPv4 in IPv6 as it was once written; nothing public has such an address."""
 _6TO4 = ip_network("2002::/16")
 _ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 """What an interface identifier of ISATAP (RFC 5214) begins with; an IPv4 address follows."""
@@ -59,6 +61,8 @@ def is_public(address: str) -> bool:
     if isinstance(ip, IPv4Address):
         return not any(ip in network for network in _CLOSED_4)
     if ip.scope_id is not None:
+        return False
+    if ip in _COMPATIBLE:
         return False
     carried = _carried(ip)
     if carried is not None and not is_public(str(carried)):
