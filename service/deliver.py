@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import random
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from service.errors import UrlRefused, UrlUnreachable
@@ -18,6 +19,7 @@ from service.signing import new_secret, signature
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from threading import Event
 
     from service.fetch import Answer
     from service.stores.delivery_store import Delivery, Taken
@@ -26,25 +28,33 @@ if TYPE_CHECKING:
 PAUSES_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds before each further try, the first being made at once; a tenth is added or taken at random."""
 TIMEOUT_S = 15.0
+WAIT_MAX_S = 86_400
+"""The longest that a Retry-After is kept to."""
 ANSWER_MAX = 1024
 BODY_MAX = 20_000
 AT_ONCE = 16
+LOOK_S = 0.2
+"""Between two looks at what has become due, while answers are waited for."""
 
 
-def deliver(services: Services, *, pauses_s: Sequence[float] = PAUSES_S) -> int:
-    """Send what is due, several at once, until nothing is; return how many tries that were."""
-    threads = min(AT_ONCE, services.deliveries.due_count())
-    if threads == 0:
-        return 0
-    with ThreadPoolExecutor(threads, thread_name_prefix="deliver") as pool:
-        return sum(pool.map(lambda _: _deliver_all(services, pauses_s), range(threads)))
+def deliver(services: Services, *, pauses_s: Sequence[float] = PAUSES_S, stop: Event | None = None) -> int:
+    """Send what is due, several at once, until nothing is; return how many tries that were.
 
-
-def _deliver_all(services: Services, pauses_s: Sequence[float]) -> int:
-    tries = 0
-    while (taken := services.deliveries.take()) is not None:
-        _try(taken, services=services, pauses_s=pauses_s)
-        tries += 1
+    What becomes due while a slow receiver is waited for is sent meanwhile. Once `stop` is set nothing more is begun.
+    """
+    tries, sending = 0, set[Future[None]]()
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deliver") as pool:
+        while stop is None or not stop.is_set():
+            taken = services.deliveries.take() if len(sending) < AT_ONCE else None
+            if taken is not None:
+                sending.add(pool.submit(_try, taken, services=services, pauses_s=pauses_s))
+                tries += 1
+            elif sending:
+                ended, sending = wait(sending, timeout=LOOK_S, return_when=FIRST_COMPLETED)
+                for each in ended:
+                    each.result()
+            else:
+                break
     return tries
 
 
@@ -93,8 +103,18 @@ def _how(delivery: Delivery, answer: Answer | None, pauses_s: Sequence[float]) -
     if delivery.attempt > len(pauses_s) or (answer is not None and answer.status == 410):
         return "failed"
     pause_s = pauses_s[delivery.attempt - 1] * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, keeps no secret
-    asked = answer.headers.get("retry-after", "") if answer is not None and answer.status in {429, 503} else ""
-    return round(1000 * max(pause_s, min(float(asked), 86_400) if asked.isdecimal() else 0))
+    asked_s = _asked_s(answer.headers.get("retry-after", "")) if answer and answer.status in {429, 503} else 0
+    return round(1000 * max(pause_s, min(asked_s, WAIT_MAX_S)))
+
+
+def _asked_s(retry_after: str) -> float:
+    """Read seconds, or a date, as RFC 9110 has it; what is neither asks for nothing."""
+    if retry_after.isdecimal():
+        return float(retry_after)
+    try:
+        return parsedate_to_datetime(retry_after).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return 0
 
 
 def payload(delivery: Delivery) -> bytes:

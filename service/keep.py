@@ -67,7 +67,7 @@ def keep(services: Services, stop: Event) -> None:
     # What others keep waiting goes on beside: the object storage, and the receivers of webhooks.
     beside = [
         Thread(target=_repeat, args=(tidy, services, stop), name="tidy"),
-        Thread(target=_repeat, args=(lambda: deliver(services), services, stop), name="deliver"),
+        Thread(target=_repeat, args=(lambda: deliver(services, stop=stop), services, stop), name="deliver"),
     ]
     for thread in beside:
         thread.start()

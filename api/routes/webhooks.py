@@ -11,6 +11,7 @@ from api.deps import Reader, TheServices, Writer
 from api.wire.webhook import (
     DeliveriesOut,
     DeliveryOut,
+    DeliveryStatus,
     SecretOut,
     WebhookIn,
     WebhookOut,
@@ -22,6 +23,8 @@ from service.webhooks import Secret, default_secret, enable, register, remove, r
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 EndpointId = Annotated[str | None, Query(description="Only deliveries to this endpoint.")]
+
+OfStatus = Annotated[DeliveryStatus | None, Query(description="Only deliveries that stand so.")]
 
 
 @router.post("", status_code=201, summary="Register a webhook")
@@ -50,12 +53,13 @@ def list_deliveries(  # noqa: PLR0913, PLR0917 - what a request brings
     caller: Reader,
     services: TheServices,
     webhook_id: EndpointId = None,
+    status: OfStatus = None,
     cursor: pages.Cursor = None,
     limit: pages.Limit = 20,
 ) -> DeliveriesOut:
     """List what was sent in the last eight days or is to be sent, newest first, and how it went."""
     found, mark = services.deliveries.page(
-        caller.tenant, endpoint_id=webhook_id, after=pages.mark_of(cursor), limit=limit
+        caller.tenant, endpoint_id=webhook_id, status=status, after=pages.mark_of(cursor), limit=limit
     )
     following = pages.cursor_of(mark)
     if following is not None:

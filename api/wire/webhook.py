@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from service.stores.webhook_store import Endpoint
 
 
+DeliveryStatus = Literal["pending", "delivered", "failed", "dropped"]
+
+
 class WebhookIn(BaseModel):
     """An endpoint that is to be told."""
 
@@ -75,9 +78,7 @@ class DeliveryOut(BaseModel):
 
     id: str = Field(description="The `webhook-id` that is sent, the same at every try.")
     type: str
-    status: Literal["pending", "delivered", "failed", "dropped"] = Field(
-        description="dropped: its endpoint was deleted or disabled before."
-    )
+    status: DeliveryStatus = Field(description="dropped: its endpoint was deleted or disabled before.")
     webhook_id: str | None = Field(description="The endpoint; null: a job's or a batch's own URL.")
     subject_id: str = Field(description="The job or the batch that it is about.")
     happened_at: datetime
@@ -95,7 +96,7 @@ class DeliveryOut(BaseModel):
             {
                 "id": delivery.id,
                 "type": delivery.type,
-                "status": delivery.ended or "pending",
+                "status": delivery.said_status,
                 "webhook_id": delivery.endpoint_id,
                 "subject_id": delivery.about["id"],
                 "happened_at": at(delivery.at_ms),

@@ -134,7 +134,7 @@ def api(settings: Settings) -> Part:
 
 def keeper(settings: Settings) -> Part:
     """The keeper."""
-    return _impasto("keeper", settings, layer=3, stop_s=10)
+    return _impasto("keeper", settings, layer=3, stop_s=20)  # a webhook's receiver has 15 s
 
 
 def worker(settings: Settings) -> Part:

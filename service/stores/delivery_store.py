@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TAKEN_MS = 20_000
 """After so long another keeper sends what one has taken and not ended: longer than a try can take."""
+TENANT_AT_ONCE = 4
+"""Deliveries of one tenant that are on their way at the same time, over all keepers."""
 FAILING_MS = 5 * 24 * 3600 * 1000
 """An endpoint to which nothing could be delivered for so long is disabled."""
 
@@ -53,6 +55,11 @@ class Delivery:
     took_ms: int | None
     answer: str | None
 
+    @property
+    def said_status(self) -> str:
+        """Say how it stands: `pending` until it has ended."""
+        return self.ended or "pending"
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -77,16 +84,9 @@ class DeliveryStore:
         return self._prefix + ":".join(parts)
 
     @translated
-    def due_count(self) -> int:
-        """Count the deliveries that are due."""
-        seconds, microseconds = self._redis.time()
-        count: int = self._redis.zcount(self._key("due"), "-inf", seconds * 1000 + microseconds // 1000)
-        return count
-
-    @translated
     def take(self) -> Taken | None:
         """Take the next delivery that is due, if there is one; nobody else has it for TAKEN_MS."""
-        found = self._scripts.run("take_delivery", TAKEN_MS)
+        found = self._scripts.run("take_delivery", TAKEN_MS, TENANT_AT_ONCE)
         if not found:
             return None
         tenant, name, record, to = found
@@ -143,12 +143,12 @@ class DeliveryStore:
 
     @translated
     def page(
-        self, tenant: str, *, endpoint_id: str | None, after: Mark | None, limit: int
+        self, tenant: str, *, endpoint_id: str | None, after: Mark | None, limit: int, status: str | None = None
     ) -> tuple[list[Delivery], Mark | None]:
         """Give the next deliveries after a place, newest first, and the place to go on from; None at the end."""
         found: list[Delivery] = []
         for delivery in self._all(tenant, after):
-            if endpoint_id in {None, delivery.endpoint_id}:
+            if endpoint_id in {None, delivery.endpoint_id} and status in {None, delivery.said_status}:
                 if len(found) == limit:
                     return found, Mark(found[-1].at_ms, found[-1].id)
                 found.append(delivery)

@@ -9,7 +9,7 @@
 -- hooks:<tenant>, hook:<tenant>:<id>   zset, hash   read: who is told
 -- messages               string   counts deliveries; no TTL
 -- delivery:<tenant>:<id>, deliveries:<tenant>   hash, zset   what is to be told, and the log; TTL 8 days
--- due                    zset     tenant:id -> ms of the next try; no TTL
+-- due, due:<tenant>      zset     tenants by turn; of each the ids of deliveries -> ms of the next try; no TTL
 -- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
 --
 -- ARGV  2 tenant   3 id

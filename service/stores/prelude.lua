@@ -25,13 +25,20 @@ local function tell(tenant, id, kind, data)
   redis.call('PUBLISH', key('changed'), tenant .. ':' .. id)
 end
 
--- Makes one delivery of an event, for the keeper to send: to a registered endpoint, or to a URL of its own.
+-- Notes when a delivery is tried next; its tenant's turn comes no later.
+local function make_due(tenant, id, at)
+  redis.call('ZADD', key('due', tenant), at, id)
+  redis.call('ZADD', key('due'), 'LT', at, tenant)
+end
+
+-- Makes one delivery of an event, for the keeper to send: to a registered endpoint, or to a URL of its own. The record
+-- goes 8 days after its last change, and its place in the log when no schedule can last so long any more.
 local function make_delivery(tenant, type, about, hook, url, now)
   local id = 'msg_' .. redis.sha1hex(tenant .. type .. about .. redis.call('INCR', key('messages')))
-  local delivery, log, kept = key('delivery', tenant, id), key('deliveries', tenant), 8 * DAY_MS
+  local delivery, log, kept = key('delivery', tenant, id), key('deliveries', tenant), 20 * DAY_MS
   redis.call('HSET', delivery, 'type', type, 'about', about, 'at_ms', now, 'hook', hook, 'url', url, 'attempt', 0)
-  redis.call('PEXPIRE', delivery, kept)
-  redis.call('ZADD', key('due'), now, tenant .. ':' .. id)
+  redis.call('PEXPIRE', delivery, 8 * DAY_MS)
+  make_due(tenant, id, now)
   redis.call('ZADD', log, now, id)
   redis.call('ZREMRANGEBYSCORE', log, '-inf', now - kept)
   redis.call('PEXPIRE', log, kept)

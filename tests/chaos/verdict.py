@@ -95,7 +95,7 @@ def _result_is_there(world: World, job: Job) -> bool:
 def _disorder(world: World) -> Iterator[str]:
     """Name what should not be there when nothing runs any more."""
     redis, prefix = world.services._redis, world.settings.redis_prefix
-    for kind in ("leases", "active:*", "ready:*", "deadlines", "due"):
+    for kind in ("leases", "active:*", "ready:*", "deadlines", "due", "due:*"):
         yield from redis.scan_iter(prefix + kind)
     yield from without_ttl(world.settings)
     redis.delete(f"{prefix}sweep", f"{prefix}sweep_at")

@@ -123,6 +123,21 @@ def test_the_log_has_pages_and_can_be_asked_for_one_endpoint(
     assert len(client.get("/v1/webhooks/deliveries", params={"webhook_id": other}).json()["items"]) == 3
 
 
+def test_the_log_can_be_asked_for_what_failed(client: httpx.Client, services: Services, tenant: str) -> None:
+    answers = iter([answer(410), answer(200)])
+    with receiving(lambda _, send: send(next(answers))) as receiver:
+        for _ in range(2):
+            done(services, tenant, webhook={"url": receiver.url, "events": ["job.succeeded"]})
+            deliver(services)
+    found = {
+        status: client.get("/v1/webhooks/deliveries", params={"status": status}).json()["items"]
+        for status in ("pending", "failed", "delivered")
+    }
+    assert [len(items) for items in found.values()] == [0, 1, 1]
+    assert found["failed"][0]["answer_status"] == 410
+    assert_problem(client.get("/v1/webhooks/deliveries", params={"status": "lost"}), 422, "invalid_spec", "/status")
+
+
 @pytest.mark.parametrize(
     ("wish", "pointer"),
     [
