@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 import service
 from api import problems
+from api.examples import exemplify
 from api.hub import Hub
 from api.limits import BodyCap, RequestId
 from api.routes import batches, capabilities, estimates, events, health, jobs, keys, styles, uploads, webhooks
@@ -78,8 +79,9 @@ def _describe(app: FastAPI) -> None:
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 definitions = schema.pop("$defs", {})
                 description["components"]["schemas"] |= definitions | {model.__name__: schema}
-            for path in description["paths"].values():
-                for operation in path.values():
+            for name, path in description["paths"].items():
+                for method, operation in path.items():
+                    exemplify(operation, method=method, path=name)
                     problem = operation["responses"]["default"]
                     problem["content"] = {problems.MEDIA_TYPE: next(iter(problem["content"].values()))}
                     for answer in operation["responses"].values():

@@ -42,7 +42,7 @@ STATUS: Mapping[type[errors.ImpastoError], HTTPStatus] = {
 }
 """The status of an error is that of the nearest class above it."""
 
-_FRAMEWORK_CODES = {
+FRAMEWORK_CODES = {
     HTTPStatus.BAD_REQUEST: "bad_request",
     HTTPStatus.NOT_FOUND: "no_route",
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
@@ -130,7 +130,7 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error.__cause__, errors.ImpastoError):  # the framework wraps what is raised while it reads a body
         return await _ours(request, error.__cause__)
     status = HTTPStatus(error.status_code)
-    code = _FRAMEWORK_CODES.get(status, f"http_{status.value}")
+    code = FRAMEWORK_CODES.get(status, f"http_{status.value}")
     headers = {"Allow": _allowed(request)} if status is HTTPStatus.METHOD_NOT_ALLOWED else error.headers
     return problem(request, status=status, code=code, title=status.phrase, detail=error.detail, headers=headers)
 

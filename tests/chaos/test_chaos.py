@@ -15,8 +15,6 @@ pytestmark = [pytest.mark.servers, pytest.mark.weights, pytest.mark.timeout(300)
 
 SHORT = (
     scenarios.worker_killed,
-    scenarios.told_to_stop,
-    scenarios.network_cut,
     scenarios.redis_killed,
     scenarios.storage_refuses,
     messages.messages_lost,

@@ -160,6 +160,7 @@ def test_a_ready_service_says_so(client: httpx.Client) -> None:
     [
         ({"redis_url": "redis://127.0.0.1:1/0"}, "job_store_unavailable"),
         ({"s3_endpoint": "http://127.0.0.1:1"}, "blob_store_unavailable"),
+        ({"s3_bucket": "nobody-made-this"}, "bucket_missing"),
     ],
 )
 def test_a_service_without_its_store_lives_but_is_not_ready(
@@ -172,6 +173,17 @@ def test_a_service_without_its_store_lives_but_is_not_ready(
         assert_problem(answer, 503, code)
         assert answer.headers["retry-after"] == "2"
         assert "127.0.0.1" not in answer.text
+
+
+def test_what_nobody_foresaw_is_a_problem_without_internals(
+    client: httpx.Client, services: Services, tenant: str, photograph: bytes
+) -> None:
+    upload = uploaded(client, photograph)
+    services._redis.hset(f"{services.settings.redis_prefix}upload:{tenant}:{upload}", "width", "wide")
+    answer = client.get(f"/v1/uploads/{upload}")
+    assert_problem(answer, 500, "internal")
+    assert "wide" not in answer.text
+    assert "Error" not in answer.text
 
 
 def test_a_client_can_ask_what_can_be_asked_for(client: httpx.Client, services: Services) -> None:
