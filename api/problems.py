@@ -146,4 +146,6 @@ def _allowed(request: Request) -> str:
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     log().error("request_crashed", error=type(error).__name__)
     cls = errors.ImpastoError
-    return problem(request, status=HTTPStatus.INTERNAL_SERVER_ERROR, code=cls.code, title=cls.title)
+    # The framework answers this outside of all middleware, where nobody adds the request's id.
+    own = {"X-Request-Id": str(request.scope.get("request_id"))}
+    return problem(request, status=HTTPStatus.INTERNAL_SERVER_ERROR, code=cls.code, title=cls.title, headers=own)
