@@ -10,6 +10,11 @@ def at(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
 
 
+def tenths(seconds: float | None) -> float | None:
+    """Round an estimate to what it can be trusted for."""
+    return None if seconds is None else round(seconds, 1)
+
+
 def maybe_at(milliseconds: int | None) -> datetime | None:
     """Give the time, where there is one."""
     return None if milliseconds is None else at(milliseconds)
