@@ -60,14 +60,17 @@ def opened(kind: str, url: str, key: str = "imp_a_b", *, patience: Patience = SO
             waited.end()
 
 
-def finished(services: Services, picture: bytes) -> Job:
-    """Do what a worker does with the next job: put a picture into the storage, and publish it."""
-    mine = claimed(services)
+def finished(services: Services, picture: bytes) -> None:
+    """Do what a worker does with the next job."""
+    publish(services, claimed(services), picture)
+
+
+def publish(services: Services, mine: Job, picture: bytes) -> None:
+    """Put a picture into the storage, and end the job with it."""
     key = f"{mine.attempt_prefix}result.png"
     services.blobs.put(key, picture, content_type="image/png")
     made = OutputFile("result", key, hashlib.sha256(picture).hexdigest(), len(picture), "image/png", 3, 2)
     assert services.claims.commit(mine, [made], {"device": "cpu"})
-    return mine
 
 
 def job_json(**changes: Any) -> bytes:
