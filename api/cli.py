@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.client import Client
+from api.client import Client, Patience
 from api.watch import watch
 from service.embedded.running import read_running
 from service.errors import SetupError
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Url = Annotated[str | None, typer.Option(envvar="IMPASTO_URL", help="Where the service is.")]
 Key = Annotated[str | None, typer.Option(envvar="IMPASTO_KEY", help="Your API key.")]
+
+PATIENCE_S = 10.0
+"""Who stands before a terminal learns soon that an address is wrong."""
 
 
 def commands(app: typer.Typer) -> None:
@@ -68,14 +71,14 @@ def submit(wish: Wish, url: Url = None, key: Key = None, data: DataFolder = DATA
     Example: impasto submit photo.jpg painting.jpg -o out.png --preset draft
     """
     url, key = _service(url, key, data)
-    with Client(url, key) as client:
+    with Client(url, key, patience=Patience(deadline_s=PATIENCE_S)) as client:
         job = client.submit({pointer: file.read_bytes() for pointer, file in wish.images.items()}, wish.spec)
         if not as_json:
             errors_to().print(f"[dim]job {job.id}")
         job = watch(client, job, quiet=as_json)
         made = {name: wish.place(name) for name in dict.fromkeys(["result", *(file.name for file in job.outputs)])}
         for name, place in made.items():
-            place.write_bytes(client.download(job, name))
+            client.save(job, place, name)
     if as_json:
         files = {name: str(place) for name, place in made.items()}
         print_json({"picture": str(wish.out), "files": files, "job": job.model_dump(mode="json")})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from service.job import JobState
+
 ID = "01a20a26-da2c-76f0-9d32-7a96ac7e8880"
 PHOTO, PAINTING = {"upload_id": ID}, {"url": "https://example.com/starry-night.jpg"}
 JOB: dict[str, Any] = {
@@ -45,7 +47,7 @@ PARAMETERS: dict[str, Any] = {
     "webhook_id": ID,
     "delivery_id": "msg_6b1f0f1b7b2f4c5a9d3e8a7c6b5d4e3f2a1b0c9d",
     "key_id": "3fb40f52b7d0",
-    "status": "succeeded",
+    "status": JobState.SUCCEEDED.value,
     "label": ["order=7"],
     "batch": ID,
     "created_after": "2026-11-01T00:00:00Z",

@@ -9,14 +9,13 @@ from service.terminal import loss_text, paint_progress
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.client import Client
-    from api.wire.job import JobOut
+    from api.client import Client, Job
 
 
-def watch(
-    client: Client, job: JobOut, *, quiet: bool = False, seen: Callable[[JobOut], None] = lambda _: None
-) -> JobOut:
-    """Show a job's progress until it is terminal, and hand each answer to `seen`.
+def watch(client: Client, job: Job, *, quiet: bool = False, seen: Callable[[Job], None] = lambda _: None) -> Job:
+    """Show a job's progress as it is told until the job is terminal, and hand the job to `seen` each time.
+
+    A service that restarts meanwhile is waited for.
 
     Raises:
         ApiProblem, Unreachable: as the client does.

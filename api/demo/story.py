@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from api.wire.job import JobOut
+    from api.client import Job
 
 CANVAS = (768, 576)
 """Width and height of the painting, in pixels."""
@@ -95,7 +95,7 @@ def _started(process: subprocess.Popen[bytes], data: Path) -> RunningStack:
     raise StackError(f"It was not ready within {START_S:.0f} s; see {data / 'logs'}.")
 
 
-def _note(points: list[LossPoint], job: JobOut) -> None:
+def _note(points: list[LossPoint], job: Job) -> None:
     """Keep a point of the loss curve for each iteration that was seen; a new attempt begins a new curve."""
     at = job.progress or {}
     if not at.get("loss") or "iteration" not in at:
@@ -128,7 +128,7 @@ def _sheet(*pictures: Image.Image) -> Image.Image:
     return Image.fromarray(contact_sheet(columns, height=400))
 
 
-def _summary(job: JobOut, folder: Path) -> Table:
+def _summary(job: Job, folder: Path) -> Table:
     report = job.report or {}
     before, after = (report["loss"][when] for when in ("before", "after"))
     facts = Table.grid(padding=(0, 2))

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.wire.times import at
-from service.stores.upload_store import Upload
 
 if TYPE_CHECKING:
     from service.direct import Announced
-    from service.stores.upload_store import Expected
+    from service.stores.upload_store import Expected, Upload
 
 
 class UploadByUrl(BaseModel):
@@ -68,15 +67,15 @@ class UploadOut(BaseModel):
     @classmethod
     def of(cls, upload: Upload | Expected) -> UploadOut:
         """Describe an upload."""
-        ready = upload if isinstance(upload, Upload) else None
+        width = getattr(upload, "width", None)  # what is expected has no size yet
         return cls(
             id=upload.id,
-            status="ready" if ready else "waiting",
+            status="waiting" if width is None else "ready",
             sha256=upload.sha256,
             bytes=upload.bytes,
             content_type=upload.content_type,
-            width=ready.width if ready else None,
-            height=ready.height if ready else None,
+            width=width,
+            height=getattr(upload, "height", None),
             expires_at=at(upload.expires_ms),
         )
 

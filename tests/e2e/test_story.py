@@ -19,7 +19,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from api.client import ApiProblem, Client, JobFailed, Unreachable
+from api.client import ApiProblem, Client, JobFailed, Patience, Unreachable
 from service.embedded.running import RunningStack
 from tests.e2e.up_process import Up, started
 from tests.images import photograph_bytes
@@ -77,7 +77,7 @@ def test_a_photograph_and_a_painting_become_a_picture(client: Client, photograph
         assert np.asarray(picture).std() > 10
     report = job.report or {}
     assert report["loss"]["after"]["total"] < report["loss"]["before"]["total"]
-    assert set(report["loss"]["after"]["style_layers"]) == set(job.spec.options.style_layers or ())
+    assert set(report["loss"]["after"]["style_layers"]) == set(job.spec["options"]["style_layers"])
     assert report["device"]
     assert re.fullmatch("[0-9a-f]{64}", report["weights_sha256"])
 
@@ -144,7 +144,11 @@ def test_the_client_says_what_was_refused_and_by_which_field(client: Client, pho
 
 
 def test_the_client_says_that_nobody_answers() -> None:
-    with Client("http://127.0.0.1:1", "key") as client, pytest.raises(Unreachable, match=r"127\.0\.0\.1:1"):
+    once = Patience(deadline_s=0)
+    with (
+        Client("http://127.0.0.1:1", "key", patience=once) as client,
+        pytest.raises(Unreachable, match=r"127\.0\.0\.1:1"),
+    ):
         client.get("x")
 
 

@@ -1,0 +1,42 @@
+"""The typed Python client: httpx, pydantic and the wire shapes, nothing else. Used by the command line and by others.
+
+`Client` and `AsyncClient` share a core that does no I/O:
+
+    calls.py  following.py   what is asked, and in which order: generators of steps
+    patience.py              when a request is sent again
+    events.py  answers.py    what comes back, as typed values;  webhooks.py  what comes by itself
+    steps.py                 the words between the core and those who take its steps
+    sync.py  asynchronous.py take the steps, over httpx;  transport.py  what both share
+"""
+
+from __future__ import annotations
+
+from api.client.answers import BatchItem, Job, JobPage
+from api.client.asynchronous import AsyncClient
+from api.client.errors import ApiProblem, DownloadDamaged, JobFailed, Unreachable, WebhookInvalid
+from api.client.events import EndEvent, JobEvent, OtherEvent, PreviewEvent, ProgressEvent, StateEvent
+from api.client.patience import Patience
+from api.client.sync import Client
+from api.client.webhooks import WebhookEvent, verify_webhook
+
+__all__ = [
+    "ApiProblem",
+    "AsyncClient",
+    "BatchItem",
+    "Client",
+    "DownloadDamaged",
+    "EndEvent",
+    "Job",
+    "JobEvent",
+    "JobFailed",
+    "JobPage",
+    "OtherEvent",
+    "Patience",
+    "PreviewEvent",
+    "ProgressEvent",
+    "StateEvent",
+    "Unreachable",
+    "WebhookEvent",
+    "WebhookInvalid",
+    "verify_webhook",
+]

@@ -1,0 +1,88 @@
+"""Both clients under one interface, and jobs as a service writes them, of this version or a newer one."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from api.client import AsyncClient, Client, Patience
+from service.job import Job, OutputFile
+from service.wiring import Services
+from tests.jobs import claimed
+
+KINDS = ("sync", "async")
+SOON = Patience(deadline_s=5.0, first_s=0.01)
+
+
+class Waited:
+    """The asynchronous client, called as the synchronous one is."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._runner = asyncio.Runner()
+        self._client = AsyncClient(*args, **options)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._client, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            called = method(*args, **options)
+            return self._each(called) if isinstance(called, AsyncIterator) else self._runner.run(called)
+
+        return call
+
+    def _each(self, values: AsyncIterator[Any]) -> Iterator[Any]:
+        try:
+            while (value := self._runner.run(_next(values))) is not None:
+                yield value
+        finally:
+            self._runner.run(values.aclose())  # type: ignore[attr-defined]
+
+    def end(self) -> None:
+        self._runner.run(self._client.close())
+        self._runner.close()
+
+
+@contextmanager
+def opened(kind: str, url: str, key: str = "imp_a_b", *, patience: Patience = SOON) -> Iterator[Client]:
+    """Open one of the two clients."""
+    if kind == "sync":
+        with Client(url, key, patience=patience) as client:
+            yield client
+    else:
+        waited = Waited(url, key, patience=patience)
+        try:
+            yield cast("Client", waited)
+        finally:
+            waited.end()
+
+
+def finished(services: Services, picture: bytes) -> None:
+    """Do what a worker does with the next job."""
+    publish(services, claimed(services), picture)
+
+
+def publish(services: Services, mine: Job, picture: bytes) -> None:
+    """Put a picture into the storage, and end the job with it."""
+    key = f"{mine.attempt_prefix}result.png"
+    services.blobs.put(key, picture, content_type="image/png")
+    made = OutputFile("result", key, hashlib.sha256(picture).hexdigest(), len(picture), "image/png", 3, 2)
+    assert services.claims.commit(mine, [made], {"device": "cpu"})
+
+
+def job_json(**changes: Any) -> bytes:
+    """Write a job as a service answers it."""
+    links = dict.fromkeys(("self", "events", "cancel", "retry", "preview", "result"), "/")
+    nothing = dict.fromkeys(
+        ("progress", "queue", "started_at", "finished_at", "expires_at", "report", "error", "batch", "custom_id")
+    )
+    job = {"id": "j", "kind": "transfer", "status": "queued", "terminal": False, "attempt": 0, "attempts_max": 3}
+    job |= {"spec": {}, "created_at": "2026-01-01T00:00:00Z", "outputs": [], "labels": {}, "links": links}
+    return json.dumps(job | nothing | changes).encode()
+
+
+async def _next(values: AsyncIterator[Any]) -> Any:
+    return await anext(values, None)
