@@ -35,7 +35,9 @@ async def follow_job(
     hub: TheHub,
     last_event_id: Annotated[str | None, Header(description="Go on after this event.")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Send `state`, `progress` and `preview` as they happen, and `end` with the whole job when it is terminal.
+    """Send `state`, `progress`, `preview` and `log` as they happen, and `end` with the whole job when it is terminal.
+
+    `log` says why an attempt ended that is followed by another, with the members of a job's `error`.
 
     What happened before comes first, as far as it is known: about 256 events, for a day. `Last-Event-ID` resumes.
     """

@@ -32,10 +32,14 @@ end
 if fence == '' and tonumber(at[3]) > now then return false end
 if fence ~= '' and at[2] ~= fence then return false end
 
-local function failed(error)
+local function with_attempt(error)
   local failure = cjson.decode(error)
   failure.attempt = tonumber(at[4])
-  finish(tenant, id, FAILED, now, 'error', cjson.encode(failure))
+  return cjson.encode(failure)
+end
+
+local function failed(error)
+  finish(tenant, id, FAILED, now, 'error', with_attempt(error))
   return FAILED
 end
 
@@ -50,6 +54,7 @@ if run >= tonumber(at[9]) then return failed(ARGV[7]) end
 if ARGV[5] == 'final' or (ARGV[5] == 'again' and tonumber(at[4]) >= tonumber(at[5])) then return failed(ARGV[6]) end
 
 take_away(tenant, id)
+tell(tenant, id, 'log', with_attempt(ARGV[6]))
 set_state(tenant, id, QUEUED)
 if ARGV[5] == 'uncharged' then redis.call('HINCRBY', record, 'attempt', -1) end
 if ARGV[8] ~= '' then redis.call('HSET', record, 'checkpoint', ARGV[8]) end

@@ -24,7 +24,7 @@ class Event:
 
     Attributes:
         id: grows with time, and sorts events.
-        kind: `state` or `progress`.
+        kind: `state`, `progress`, `preview`, or `log`: why an attempt ended that is followed by another.
         data: what has changed.
     """
 

@@ -76,6 +76,18 @@ def test_a_job_is_followed_from_its_queue_to_its_end(client: httpx.Client, servi
         assert list(happening) == []
 
 
+def test_an_attempt_that_failed_and_is_followed_by_another_says_why(client: httpx.Client, services: Services) -> None:
+    job_id = posted(client).json()["id"]
+    services.claims.give_back(claimed(services), BROKEN)
+    finish(services, claimed(services))
+    with followed(client, job_id) as happening:
+        heard = list(happening)
+    assert [event["event"] for event in heard] == ["state", "state", "log", "state", "state", "state", "end"]
+    assert heard[2]["data"] == {
+        "code": BROKEN.code, "title": BROKEN.title, "detail": BROKEN.detail, "retryable": True, "attempt": 1,
+    }  # fmt: skip
+
+
 def test_who_comes_late_hears_what_has_happened_and_the_end(client: httpx.Client, services: Services) -> None:
     job_id = posted(client).json()["id"]
     finish(services, claimed(services))
