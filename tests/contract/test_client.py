@@ -18,7 +18,7 @@ from service.job import JobState
 from service.settings import Settings
 from service.wiring import Services
 from tests.chaos.gate import Gate
-from tests.clients import KINDS, finished, opened
+from tests.clients import KINDS, finished, opened, painting
 from tests.images import photograph_bytes
 from tests.jobs import BROKEN, claimed
 from tests.served import served
@@ -37,19 +37,17 @@ def ours(client: httpx.Client, key: str, request: pytest.FixtureRequest) -> Iter
 
 
 @pytest.fixture
-def soon(services: Services) -> Iterator[None]:
-    """Have the next job painted in a moment, while the test waits for it."""
-    timer = threading.Timer(0.5, lambda: finished(services, PICTURE))
-    timer.start()
-    yield
-    timer.join()
+def painter(services: Services) -> Iterator[None]:
+    """A worker."""
+    with painting(services, PICTURE, every_s=0.5):
+        yield
 
 
-@pytest.mark.usefixtures("soon")
+@pytest.mark.usefixtures("painter")
 def test_a_job_is_waited_for_by_the_service(ours: Client) -> None:
     job = ours.submit(IMAGES)
     asked = time.monotonic()
-    assert ours.wait(job.id).status is JobState.SUCCEEDED
+    assert ours.wait(job.id, timeout_s=60).status is JobState.SUCCEEDED
     assert time.monotonic() - asked < 10
 
 
@@ -68,9 +66,9 @@ def test_a_job_is_canceled_painted_again_and_deleted(ours: Client) -> None:
         ours.get(job.id)
 
 
-@pytest.mark.usefixtures("soon")
+@pytest.mark.usefixtures("painter")
 def test_a_picture_comes_as_bytes_and_as_a_file(ours: Client, tmp_path: Path) -> None:
-    job = ours.wait(ours.submit(IMAGES).id)
+    job = ours.wait(ours.submit(IMAGES).id, timeout_s=60)
     assert ours.download(job) == PICTURE
     ours.save(job, tmp_path / "picture.png")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("picture.png", PICTURE)]

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,7 +22,7 @@ from standardwebhooks import Webhook
 
 from service.wiring import Services
 from tests.api_calls import posted
-from tests.clients import finished, publish
+from tests.clients import finished, painting
 from tests.images import photograph_bytes
 
 ROOT = Path(__file__).parents[2]
@@ -67,20 +66,8 @@ def environment(client: httpx.Client, key: str) -> dict[str, str]:
 
 @pytest.fixture
 def painter(services: Services) -> Iterator[None]:
-    """A worker that paints the same picture for every job."""
-    stop = threading.Event()
-
-    def paint() -> None:
-        while not stop.wait(0.05):
-            if (mine := services.claims.claim("w")) is not None:
-                services.claims.renew(mine, {"fraction": 0.5, "phase": "paint", "iteration": 1, "iterations": 2})
-                publish(services, mine, PICTURE)
-
-    thread = threading.Thread(target=paint)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
+    with painting(services, PICTURE):
+        yield
 
 
 @contextmanager
@@ -157,10 +144,8 @@ def test_polling_by_curl_ends_with_the_job(
     folder: Path, environment: dict[str, str], client: httpx.Client, services: Services
 ) -> None:
     (folder / "job.json").write_text(posted(client).text)
-    timer = threading.Timer(1.5, lambda: finished(services, PICTURE))
-    timer.start()
-    output_of("poll.sh", folder, environment)
-    timer.join()
+    with painting(services, PICTURE, every_s=1.5):
+        output_of("poll.sh", folder, environment)
     assert '"terminal":true' in (folder / "seen.json").read_text()
 
 
