@@ -14,7 +14,7 @@ from __future__ import annotations
 from api.client.answers import BatchItem, Job, JobPage
 from api.client.asynchronous import AsyncClient
 from api.client.errors import ApiProblem, DownloadDamaged, JobFailed, Unreachable, WebhookInvalid
-from api.client.events import EndEvent, JobEvent, OtherEvent, PreviewEvent, ProgressEvent, StateEvent
+from api.client.events import EndEvent, JobEvent, LogEvent, OtherEvent, PreviewEvent, ProgressEvent, StateEvent
 from api.client.patience import Patience
 from api.client.sync import Client
 from api.client.webhooks import WebhookEvent, verify_webhook
@@ -30,6 +30,7 @@ __all__ = [
     "JobEvent",
     "JobFailed",
     "JobPage",
+    "LogEvent",
     "OtherEvent",
     "Patience",
     "PreviewEvent",

@@ -40,6 +40,14 @@ class PreviewEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class LogEvent:
+    """An attempt has ended that is followed by another; `error` says why, with the members of a job's error."""
+
+    id: str
+    error: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class EndEvent:
     """The job is terminal: this is it, with its outputs. Nothing follows."""
 
@@ -56,7 +64,7 @@ class OtherEvent:
     data: Any
 
 
-JobEvent: TypeAlias = StateEvent | ProgressEvent | PreviewEvent | EndEvent | OtherEvent
+JobEvent: TypeAlias = StateEvent | ProgressEvent | PreviewEvent | LogEvent | EndEvent | OtherEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,8 @@ def read_event(message: Message) -> JobEvent:
                 return ProgressEvent(message.id, dict(data))
             case "preview":
                 return PreviewEvent(message.id, data.get("url"))
+            case "log":
+                return LogEvent(message.id, data)
             case "end":
                 return EndEvent(message.id, Job.model_validate(data))
             case kind:

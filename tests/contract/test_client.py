@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.client import ApiProblem, Client, EndEvent, JobFailed, ProgressEvent, StateEvent
+from api.client import ApiProblem, Client, EndEvent, JobFailed, LogEvent, ProgressEvent, StateEvent
 from service.job import JobState
 from service.settings import Settings
 from service.wiring import Services
@@ -92,6 +92,14 @@ def test_what_happens_is_told_as_it_happens(ours: Client, services: Services) ->
     assert isinstance(ended, StateEvent)
     assert isinstance(end, EndEvent)
     assert (ended.status, end.job.status, end.job.terminal) == (JobState.SUCCEEDED, JobState.SUCCEEDED, True)
+
+
+def test_an_attempt_that_is_tried_again_says_why(ours: Client, services: Services) -> None:
+    job = ours.submit(IMAGES)
+    services.claims.give_back(claimed(services), BROKEN)
+    finished(services, PICTURE)
+    [why] = [event.error for event in ours.events(job.id) if isinstance(event, LogEvent)]
+    assert (why["code"], why["attempt"]) == (BROKEN.code, 1)
 
 
 def test_events_go_on_after_one_that_was_heard(ours: Client, services: Services) -> None:
