@@ -53,7 +53,7 @@ PARAMETERS: dict[str, Any] = {
     "created_after": "2026-11-01T00:00:00Z",
     "cursor": None,
     "limit": 50,
-    "prefer": "wait=30",
+    "prefer": "wait=1",
     "idempotency-key": "5f2b7f0e-order-7",
     "last-event-id": "1795469954834-0",
 }

@@ -60,7 +60,7 @@ def _command(url: str, key: str, options: tuple[str, ...], seconds: float) -> tu
         str(Path(sys.executable).with_name("schemathesis")),
         *("--config-file", str(HERE / "schemathesis.toml")),
         *("run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {key}", *options),
-        *("--checks", "all", "--max-time", str(round(seconds)), "--no-color"),
+        *("--checks", "all", "--request-timeout", "70", "--max-time", str(round(seconds)), "--no-color"),
     )
 
 
