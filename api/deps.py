@@ -18,12 +18,12 @@ from service.wiring import Services
 _bearer = HTTPBearer(auto_error=False, description="An API key, as `impasto keys create` shows it once.")
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
     """Give the services that the application was made with."""
     return cast("Services", request.app.state.services)
 
 
-def hub(request: Request) -> Hub:
+async def hub(request: Request) -> Hub:
     """Give the hub of this process."""
     return cast("Hub", request.app.state.hub)
 
