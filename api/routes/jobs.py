@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -100,26 +99,30 @@ def list_jobs(  # noqa: PLR0913, PLR0917 - a filter each
     return JobsOut(items=[JobOut.of(one) for one in found], next_cursor=following)
 
 
-@router.get("/{job_id}", summary="Get a job", responses={304: {"description": "Unchanged."}})
+@router.get("/{job_id}", response_model=JobOut, summary="Get a job", responses={304: {"description": "Unchanged."}})
 async def get_job(  # noqa: PLR0913, PLR0917 - what a request brings
     job_id: str,
     request: Request,
-    response: Response,
     caller: Reader,
     services: TheServices,
     hub: TheHub,
     prefer: Prefer = None,
-) -> Any:
+) -> Response:
     """Say how a job stands; with `Prefer: wait=N`, when it is terminal or N seconds are over."""
     if seconds := wait_s(prefer):
         await terminal_within(hub, services.jobs, caller.tenant, job_id, seconds=seconds)
-    tracked = await run_in_threadpool(track, caller.tenant, job_id, services=services)
-    etag = _etag(tracked, window_s=services.settings.presign_ttl_s)
-    headers = {"ETag": etag, **applied(seconds)} | ({} if tracked.job.state.terminal else {"Retry-After": str(POLL_S)})
+    etag, terminal, body = await run_in_threadpool(_seen, caller.tenant, job_id, services=services)
+    headers = {"ETag": etag, **applied(seconds)} | ({} if terminal else {"Retry-After": str(POLL_S)})
     if request.headers.get("If-None-Match") == etag:
         return Response(status_code=304, headers=headers)
-    response.headers.update(headers)
-    return JobOut.of(tracked)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _seen(tenant: str, job_id: str, *, services: TheServices) -> tuple[str, bool, str]:
+    """Give a job's ETag, whether it is terminal, and its JSON, written on this thread and but once."""
+    tracked = track(tenant, job_id, services=services)
+    etag = _etag(tracked, window_s=services.settings.presign_ttl_s)
+    return etag, tracked.job.state.terminal, JobOut.of(tracked).model_dump_json()
 
 
 @router.get("/{job_id}/result", status_code=302, summary="Fetch the result", response_class=RedirectResponse)

@@ -1,4 +1,4 @@
--- Wait: says what stands before a queued job. Reads a hundred of the jobs that wait, and a hundred of those that run.
+-- Wait: says what stands before a queued job. Reads thirty-two of the jobs that wait, and a hundred of those that run.
 --
 -- ready:<tenant>         zset     ids of ready jobs; no TTL
 -- turns                  zset     tenants that have ready jobs, in the order of their turns; no TTL
@@ -9,7 +9,7 @@
 -- As tenants take turns, of each other tenant's ready jobs as many go first as go first of this tenant's own.
 -- Returns false when it no longer waits, or {its position, {gflop, bracket, …} of the first jobs before it in the
 -- order of the turns, {worker, gflop, bracket, fraction, …} of running jobs, how many run}.
-local AT_MOST = 100
+local AT_MOST = 32
 local tenant = ARGV[2]
 local rank = redis.call('ZRANK', key('ready', tenant), ARGV[3])
 if ARGV[3] == '' then rank = redis.call('ZCOUNT', key('ready', tenant), '-inf', now_ms() - ARGV[4]) end
@@ -49,7 +49,7 @@ for _, at in ipairs(ahead) do
 end
 
 local running = {}
-for _, member in ipairs(redis.call('ZRANGE', key('leases'), 0, AT_MOST - 1)) do
+for _, member in ipairs(redis.call('ZRANGE', key('leases'), 0, 99)) do
   local whose, id = string.match(member, '^([^:]+):(.+)$')
   local at = redis.call('HMGET', key('job', whose, id), 'lease_owner', 'gflop', 'bracket', 'progress', 'state')
   local done = at[4] and string.match(at[4], '"fraction": ?([%d.]+)') or '0'
