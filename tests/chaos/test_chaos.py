@@ -18,8 +18,6 @@ SHORT = (
     scenarios.redis_killed,
     scenarios.storage_refuses,
     messages.messages_lost,
-    messages.messages_doubled,
-    messages.api_killed_before_the_ring,
     messages.api_killed_after_the_ring,
 )
 
