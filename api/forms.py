@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
@@ -13,6 +14,8 @@ from service.errors import FieldProblem, InvalidSpec
 from service.spec import MAX_REGIONS, MAX_STYLES, RenderSpec, parse_spec, place_image
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from fastapi import Request
     from starlette.datastructures import FormData
 
@@ -60,11 +63,27 @@ async def read_spec(request: Request) -> RenderSpec:
         InvalidSpec: naming each field or part that is wrong.
         HTTPException: 415, it is neither JSON nor a form; 400, the form can't be read.
     """
-    if _media_type(request) != "multipart/form-data":
+    if not is_form(request):
         return parse_spec(await read_json(request))
+    async with read_form(request, parts_max=MAX_PARTS) as form:
+        return parse_spec(await _from_form(form))
+
+
+def is_form(request: Request) -> bool:
+    """Say whether a request says that it brings a form with files."""
+    return _media_type(request) == "multipart/form-data"
+
+
+@asynccontextmanager
+async def read_form(request: Request, *, parts_max: int) -> AsyncIterator[FormData]:
+    """Read the form that a request brings; its files are open within the context.
+
+    Raises:
+        HTTPException: 400, the form can't be read, or has more files or other parts than `parts_max`.
+    """
     try:
-        async with request.form(max_files=MAX_PARTS, max_fields=MAX_PARTS) as form:
-            return parse_spec(await _from_form(form))
+        async with request.form(max_files=parts_max, max_fields=parts_max) as form:
+            yield form
     except UnicodeError:
         raise HTTPException(400, "The form's names are not text in the charset that it announces.") from None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 from fastapi import Query as Parameter
-from fastapi import Request
+from fastapi import Request, Response
 
 from api.wire.times import Instant
 from service.errors import FieldProblem, InvalidSpec
@@ -68,7 +68,10 @@ def cursor_of(mark: Mark | None) -> str | None:
     return None if mark is None else base64.urlsafe_b64encode(f"{mark.created_ms}.{mark.id}".encode()).decode()
 
 
-def next_link(request: Request, cursor: str) -> str:
-    """Write the Link header (RFC 8288) that leads to the next page of the same list."""
-    parameters = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-    return f'<{request.url.path}?{urlencode([*parameters, ("cursor", cursor)])}>; rel="next"'
+def lead_on(request: Request, response: Response, cursor: str | None) -> str | None:
+    """Give the cursor of the next page, and write the Link header (RFC 8288) that leads there, if there is one."""
+    if cursor is not None:
+        parameters = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+        link = f'<{request.url.path}?{urlencode([*parameters, ("cursor", cursor)])}>; rel="next"'
+        response.headers["Link"] = link
+    return cursor

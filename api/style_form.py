@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import TYPE_CHECKING, Any
 
-from starlette.exceptions import HTTPException
-
-from api.forms import read_json
+from api.forms import is_form, parsed, read_form, read_json
 from service.errors import FieldProblem, InvalidSpec
 from service.styles import StyleSpec, parse_style
 
@@ -49,14 +46,10 @@ async def read_style(request: Request) -> StyleSpec:
         InvalidSpec: naming each field or part that is wrong.
         HTTPException: 415, it is neither JSON nor a form; 400, the form can't be read.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "multipart/form-data":
+    if not is_form(request):
         return parse_style(await read_json(request))
-    try:
-        async with request.form(max_files=MAX_PARTS, max_fields=MAX_PARTS) as form:
-            return parse_style(await _from_form(form))
-    except UnicodeError:
-        raise HTTPException(400, "The form's names are not text in the charset that it announces.") from None
+    async with read_form(request, parts_max=MAX_PARTS) as form:
+        return parse_style(await _from_form(form))
 
 
 async def _from_form(form: FormData) -> dict[str, Any]:
@@ -68,8 +61,5 @@ async def _from_form(form: FormData) -> dict[str, Any]:
     if image is not None:
         data["image"] = {"data": base64.b64encode(await image.read()).decode()}
     if isinstance(labels, str):
-        try:
-            data["labels"] = json.loads(labels)
-        except (ValueError, RecursionError):
-            raise InvalidSpec(FieldProblem("/labels", "this part is a JSON object, as text")) from None
+        data["labels"] = parsed(labels, pointer="/labels")
     return data

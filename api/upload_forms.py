@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 
-from api.forms import parsed
+from api.forms import is_form, read_form, read_json
 from api.wire.upload import UploadByUrl, UploadDirect, UploadInline
 from service.errors import FieldProblem, InvalidSpec
 from service.spec import field_problems
@@ -27,6 +26,9 @@ WAYS: Mapping[str, type[Ways]] = {
     "sha256": UploadDirect,
 }
 """The field by which each way of the JSON body is known."""
+
+MAX_PARTS = 10
+"""Of a form, of which one is used."""
 
 BODIES = {
     "requestBody": {
@@ -57,19 +59,13 @@ async def read_upload(request: Request) -> bytes | Ways:
         InvalidSpec: naming each field or part that is wrong.
         HTTPException: 415, it is neither a form nor JSON; 400, the form can't be read.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        return _from_json(parsed(await request.body(), pointer=""))
-    if kind == "multipart/form-data":
-        try:
-            async with request.form() as form:
-                file = form.get("file")
-                if not isinstance(file, UploadFile):
-                    raise InvalidSpec(FieldProblem("/file", "this part is needed, and it is a file"))
-                return await file.read()
-        except UnicodeError:
-            raise HTTPException(400, "The form's names are not text in the charset that it announces.") from None
-    raise HTTPException(415)
+    if not is_form(request):
+        return _from_json(await read_json(request))
+    async with read_form(request, parts_max=MAX_PARTS) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise InvalidSpec(FieldProblem("/file", "this part is needed, and it is a file"))
+        return await file.read()
 
 
 def _from_json(data: object) -> Ways:

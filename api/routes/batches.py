@@ -48,7 +48,8 @@ async def create_batch(
         answer = await run_in_threadpool(
             answered_once, idempotency_key, spec, post, tenant=caller.tenant, services=services
         )
-    headers = {"Location": json.loads(answer.body)["links"]["self"], "Retry-After": str(POLL_S)}
+    batch = json.loads(answer.body)
+    headers = {"Location": batch["links"]["self"]} | ({} if batch["terminal"] else {"Retry-After": str(POLL_S)})
     headers |= {"Idempotency-Replayed": "true"} if answer.replayed else {}
     return Response(answer.body, status_code=202, media_type="application/json", headers=headers)
 
@@ -64,9 +65,7 @@ def list_batches(  # noqa: PLR0913, PLR0917 - what a request brings
 ) -> BatchesOut:
     """List your batches, newest first, a page at a time."""
     found, mark = services.batches.page(caller.tenant, after=pages.mark_of(cursor), limit=limit)
-    following = pages.cursor_of(mark)
-    if following is not None:
-        response.headers["Link"] = pages.next_link(request, following)
+    following = pages.lead_on(request, response, pages.cursor_of(mark))
     return BatchesOut(items=[BatchOut.of(batch) for batch in found], next_cursor=following)
 
 
@@ -88,10 +87,8 @@ def list_items(  # noqa: PLR0913, PLR0917 - what a request brings
 ) -> BatchItemsOut:
     """List its jobs in their order with what became of each, a page at a time."""
     found, following = batch_items(caller.tenant, batch_id, start=cursor, limit=limit, services=services)
-    if following is not None:
-        response.headers["Link"] = pages.next_link(request, str(following))
-    items = [BatchItemOut.of(item) for item in found]
-    return BatchItemsOut(items=items, next_cursor=None if following is None else str(following))
+    cursor_after = pages.lead_on(request, response, None if following is None else str(following))
+    return BatchItemsOut(items=[BatchItemOut.of(item) for item in found], next_cursor=cursor_after)
 
 
 @router.post(

@@ -93,9 +93,7 @@ def list_jobs(  # noqa: PLR0913, PLR0917 - a filter each
     """List your jobs, newest first, a page at a time. What is posted meanwhile shifts no page."""
     query, after = pages.query_of(status, label, created_after, batch), pages.mark_of(cursor)
     found, mark = listed(caller.tenant, query, after=after, limit=limit, services=services)
-    following = pages.cursor_of(mark)
-    if following is not None:
-        response.headers["Link"] = pages.next_link(request, following)
+    following = pages.lead_on(request, response, pages.cursor_of(mark))
     return JobsOut(items=[JobOut.of(one) for one in found], next_cursor=following)
 
 

@@ -34,9 +34,7 @@ def list_styles(  # noqa: PLR0913, PLR0917 - what a request brings
 ) -> StylesOut:
     """List your styles, newest first, a page at a time. What is made meanwhile shifts no page."""
     found, mark = services.styles.page(caller.tenant, after=pages.mark_of(cursor), limit=limit)
-    following = pages.cursor_of(mark)
-    if following is not None:
-        response.headers["Link"] = pages.next_link(request, following)
+    following = pages.lead_on(request, response, pages.cursor_of(mark))
     return StylesOut(items=[StyleOut.of(style) for style in found], next_cursor=following)
 
 

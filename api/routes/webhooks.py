@@ -61,9 +61,7 @@ def list_deliveries(  # noqa: PLR0913, PLR0917 - what a request brings
     found, mark = services.deliveries.page(
         caller.tenant, endpoint_id=webhook_id, status=status, after=pages.mark_of(cursor), limit=limit
     )
-    following = pages.cursor_of(mark)
-    if following is not None:
-        response.headers["Link"] = pages.next_link(request, following)
+    following = pages.lead_on(request, response, pages.cursor_of(mark))
     return DeliveriesOut(items=[DeliveryOut.of(delivery) for delivery in found], next_cursor=following)
 
 

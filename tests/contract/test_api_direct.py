@@ -83,20 +83,9 @@ def test_the_guide_s_commands_do_what_it_says(client: httpx.Client, key: str, tm
     guide = (Path(__file__).parents[2] / "docs/uploads.md").read_text()
     commands = guide.partition("```bash\n")[2].partition("```")[0]
     Image.open(BytesIO(PHOTO)).save(tmp_path / "photo.tif")
-    said = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands],
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "IMPASTO_URL": str(client.base_url).rstrip("/"),
-            "IMPASTO_KEY": key,
-            "no_proxy": "127.0.0.1",
-        },
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    done = json.loads(said.stdout)
+    own = {"IMPASTO_URL": str(client.base_url).rstrip("/"), "IMPASTO_KEY": key, "no_proxy": "127.0.0.1"}
+    shell = ["bash", "-euo", "pipefail", "-c", commands]
+    done = json.loads(subprocess.check_output(shell, cwd=tmp_path, env={**os.environ, **own}, text=True))
     assert (done["status"], done["content_type"], done["width"]) == ("ready", "image/tiff", 96)
 
 
