@@ -1,6 +1,6 @@
-"""`Idempotency-Key`: who sends the same request again gets the same answer, and there is one job.
+"""`Idempotency-Key`: who sends the same request again gets the same answer, and one thing is made.
 
-The key decides on the job's id before anything is done, and submitting under an id is idempotent itself. So no call
+The key decides on the new id before anything is done, and posting under an id is idempotent itself. So no call
 waits for another, and a process that dies half-way leaves nothing locked: the next call ends what it began.
 """
 
@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from fastapi import Header
 
 from service.errors import FieldProblem, InvalidSpec, KeyReused, Refused
-from service.prepare import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pydantic import BaseModel
+    from collections.abc import Callable, Mapping
 
     from service.wiring import Services
 
@@ -29,38 +26,45 @@ IdempotencyKey = Annotated[
 ]
 
 
+REPLAYED = {"Idempotency-Replayed": "true"}
+
+
 class Answer(NamedTuple):
-    """A body, and whether it is one that was given before."""
+    """A body, and the headers that say whether it was given before."""
 
     body: str
-    replayed: bool
+    headers: Mapping[str, str]
 
 
-def answered_once(key: str, spec: BaseModel, post: Callable[[str], str], *, tenant: str, services: Services) -> Answer:
-    """Post a job under the id that the key stands for, and give the answer that was given first.
+def answered_once(
+    key: str | None, fingerprint: str, post: Callable[[str | None], str], *, tenant: str, services: Services
+) -> Answer:
+    """Make what was posted, under the id that the key stands for, and give the answer that was given first.
 
     Args:
-        key: the client's.
-        spec: as posted.
-        post: submits the spec under an id; returns the body of the answer.
+        key: the client's; None: each post is one of its own.
+        fingerprint: digest of what was posted.
+        post: makes it under an id, or a new one if None; returns the body of the answer.
         tenant: who is calling.
         services: the open parts.
 
     Raises:
         InvalidSpec: the key is none.
-        KeyReused: it came with another spec before.
+        KeyReused: it came with something else before.
     """
+    if key is None:
+        return Answer(post(None), {})
     if not _KEY.fullmatch(key):
         raise InvalidSpec(FieldProblem("/Idempotency-Key", "use 1 to 255 visible ASCII characters"))
-    reply = services.replies.begin(tenant, key, fingerprint=fingerprint(spec))
-    if reply.fingerprint != fingerprint(spec):
-        raise KeyReused("This Idempotency-Key came with another spec before; choose a new one for a new job.")
+    reply = services.replies.begin(tenant, key, fingerprint=fingerprint)
+    if reply.fingerprint != fingerprint:
+        raise KeyReused("This Idempotency-Key came with another request before; choose a new one for a new request.")
     if reply.answer is not None:
-        return Answer(reply.answer, replayed=True)
+        return Answer(reply.answer, REPLAYED)
     try:
-        body = post(reply.job_id)
+        body = post(reply.new_id)
     except Refused:
         services.replies.refused(tenant, key)
         raise
     first = services.replies.remember(tenant, key, body)
-    return Answer(first, replayed=first != body)
+    return Answer(first, REPLAYED if first != body else {})

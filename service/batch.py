@@ -53,6 +53,11 @@ def submit_batch(
         Unavailable: a store is out of reach; nothing was accepted, unless Redis took the batch but could not say in
             time that it is on its disk.
     """
+    durable = durability(services.settings)
+    if batch_id is not None and (
+        found := services.batches.find(tenant, batch_id, fingerprint=fingerprint(spec), durability=durable)
+    ):
+        return _accepted(found, made=False, services=services)
     batch_id = batch_id or str(uuid7())
     if spec.webhook is not None:
         check_url(spec.webhook.url, "/webhook/url", services=services)
@@ -67,9 +72,14 @@ def submit_batch(
         ],
         fingerprint=fingerprint(spec),
         webhook_url=None if spec.webhook is None else spec.webhook.url,
-        durability=durability(services.settings),
+        durability=durable,
     )
-    log().info("batch_accepted", tenant=tenant, batch_id=batch_id, jobs=batch.total, new=made)
+    return _accepted(batch, made=made, services=services)
+
+
+def _accepted(batch: Batch, *, made: bool, services: Services) -> Batch:
+    """Ring for what is saved."""
+    log().info("batch_accepted", tenant=batch.tenant, batch_id=batch.id, jobs=batch.total, new=made)
     if batch.finished_ms is None:
         services.queue.try_ring()
     return batch

@@ -6,6 +6,7 @@ itself, so that it is painted, and may be painted again, after the style was del
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, ValidationError
@@ -25,12 +26,15 @@ from service.log import log
 from service.options import Frozen
 from service.prepare import bytes_of
 from service.spec import MAX_LABELS, ImageRef, field_problems
-from service.stores.style_store import StyleRecord
+from service.stores.style_store import Saved, StyleRecord
 from service.upload import upload
 
 if TYPE_CHECKING:
     from service.stores.upload_store import Upload
     from service.wiring import Services
+
+STYLES_MAX = 1000
+"""Of one tenant."""
 
 PASSING_S = 600
 """Seconds that a picture which came with its style is held beside it: until the style holds it, and longer than any
@@ -59,17 +63,26 @@ def parse_style(data: object) -> StyleSpec:
         raise InvalidSpec(*field_problems(error.errors(include_url=False, include_input=False))) from None
 
 
-def make_style(spec: StyleSpec, *, tenant: str, services: Services) -> StyleRecord:
+def make_style(spec: StyleSpec, *, tenant: str, services: Services, style_id: str | None = None) -> StyleRecord:
     """Keep a painting under a name.
 
+    Args:
+        spec: as posted.
+        tenant: whose style it is.
+        services: the open parts.
+        style_id: its id, decided on before; a style that has it is given as it is.
+
     Raises:
-        InvalidSpec: the image is unknown, or no picture.
+        InvalidSpec: the image is unknown, or no picture; or there are too many styles.
         Unavailable: a store is out of reach; the caller learns no id.
     """
+    if style_id is not None:
+        with suppress(NotFound):
+            return services.styles.get(tenant, style_id)
     picture = _picture(spec.image, tenant=tenant, services=services)
     style = StyleRecord(
         tenant=tenant,
-        id=str(uuid7()),
+        id=style_id or str(uuid7()),
         name=spec.name,
         sha256=picture.sha256,
         key=picture.key,
@@ -81,7 +94,10 @@ def make_style(spec: StyleSpec, *, tenant: str, services: Services) -> StyleReco
         labels=spec.labels,
         created_ms=0,
     )
-    if not services.styles.save(style):
+    made = services.styles.save(style, at_most=STYLES_MAX)
+    if made is Saved.FULL:
+        raise InvalidSpec(FieldProblem("", f"there are {STYLES_MAX} styles already: delete one first"))
+    if made is Saved.MISSING:
         raise InvalidSpec(FieldProblem("/image/upload_id", "this upload has just expired"))
     log().info("style_made", tenant=tenant, style_id=style.id)
     return services.styles.get(tenant, style.id)

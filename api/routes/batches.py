@@ -11,10 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from api import pages
 from api.deps import Reader, TheServices, Writer
 from api.forms import read_json
-from api.idempotency import Answer, IdempotencyKey, answered_once
+from api.idempotency import IdempotencyKey, answered_once
 from api.wire.batch import BatchesOut, BatchItemOut, BatchItemsOut, BatchOut
 from service.batch import batch_items, cancel_batch, submit_batch
 from service.batch_spec import MAX_JOBS, parse_batch
+from service.prepare import fingerprint
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
@@ -38,20 +39,16 @@ async def create_batch(
     """Accept up to 1000 jobs, all or none: a list, or each of several photographs in each of several styles."""
     spec = parse_batch(await read_json(request))
 
-    def post(batch_id: str | None = None) -> str:
+    def post(batch_id: str | None) -> str:
         batch = submit_batch(spec, tenant=caller.tenant, services=services, batch_id=batch_id, by=caller)
         return BatchOut.of(batch).model_dump_json()
 
-    if idempotency_key is None:
-        answer = Answer(await run_in_threadpool(post), replayed=False)
-    else:
-        answer = await run_in_threadpool(
-            answered_once, idempotency_key, spec, post, tenant=caller.tenant, services=services
-        )
+    answer = await run_in_threadpool(
+        answered_once, idempotency_key, fingerprint(spec), post, tenant=caller.tenant, services=services
+    )
     batch = json.loads(answer.body)
     headers = {"Location": batch["links"]["self"]} | ({} if batch["terminal"] else {"Retry-After": str(POLL_S)})
-    headers |= {"Idempotency-Replayed": "true"} if answer.replayed else {}
-    return Response(answer.body, status_code=202, media_type="application/json", headers=headers)
+    return Response(answer.body, status_code=202, media_type="application/json", headers={**headers, **answer.headers})
 
 
 @router.get("", summary="List batches")

@@ -15,11 +15,12 @@ from api import pages
 from api.deps import Reader, TheHub, TheServices, Writer
 from api.forms import BODIES, read_spec
 from api.hub import terminal_within
-from api.idempotency import Answer, IdempotencyKey, answered_once
+from api.idempotency import IdempotencyKey, answered_once
 from api.prefer import Prefer, applied, wait_s
 from api.wire.job import JobOut, JobsOut
 from service.cancel import cancel
 from service.forget import forget
+from service.prepare import fingerprint
 from service.submit import retry, submit
 from service.track import Tracked, describe, listed, output_url, preview_url, track
 
@@ -41,19 +42,15 @@ async def create_job(  # noqa: PLR0913, PLR0917 - what a request brings
     """Accept a job: a JSON spec, or its images as files with the rest of the spec beside them."""
     spec = await read_spec(request)
 
-    def post(job_id: str | None = None) -> str:
+    def post(job_id: str | None) -> str:
         job = submit(spec, tenant=caller.tenant, services=services, job_id=job_id, by=caller).job
         return JobOut.of(describe(job, services=services)).model_dump_json()
 
-    if idempotency_key is None:
-        answer = Answer(await run_in_threadpool(post), replayed=False)
-    else:
-        answer = await run_in_threadpool(
-            answered_once, idempotency_key, spec, post, tenant=caller.tenant, services=services
-        )
+    answer = await run_in_threadpool(
+        answered_once, idempotency_key, fingerprint(spec), post, tenant=caller.tenant, services=services
+    )
     body = await _held(answer.body, prefer, caller.tenant, services=services, hub=hub)
-    headers = applied(wait_s(prefer)) | ({"Idempotency-Replayed": "true"} if answer.replayed else {})
-    return _accepted(body, headers=headers)
+    return _accepted(body, headers={**applied(wait_s(prefer)), **answer.headers})
 
 
 @router.put(
@@ -142,10 +139,15 @@ def get_timelapse(job_id: str, caller: Reader, services: TheServices) -> str:
 
 
 @router.post("/{job_id}/retry", status_code=202, response_model=JobOut, summary="Paint a job again")
-def retry_job(job_id: str, caller: Writer, services: TheServices) -> Response:
+def retry_job(job_id: str, caller: Writer, services: TheServices, idempotency_key: IdempotencyKey = None) -> Response:
     """Post a job's spec and pictures again, as a new job. It is painted, whatever became of the old one."""
-    job = retry(caller.tenant, job_id, services=services, by=caller).job
-    return _accepted(JobOut.of(describe(job, services=services)).model_dump_json())
+
+    def post(new_id: str | None) -> str:
+        job = retry(caller.tenant, job_id, services=services, new_id=new_id, by=caller).job
+        return JobOut.of(describe(job, services=services)).model_dump_json()
+
+    answer = answered_once(idempotency_key, f"retry {job_id}", post, tenant=caller.tenant, services=services)
+    return _accepted(answer.body, headers=answer.headers)
 
 
 @router.delete("/{job_id}", status_code=204, summary="Delete a job")

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import json
+
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import pages
 from api.deps import Reader, TheServices, Writer
+from api.idempotency import IdempotencyKey, answered_once
 from api.style_form import BODIES, read_style
 from api.wire.style import StyleOut, StylesOut
+from service.prepare import fingerprint
 from service.styles import delete_style, make_style
 
 router = APIRouter(prefix="/v1/styles", tags=["styles"])
 
 
-@router.post("", status_code=201, summary="Keep a style", openapi_extra=BODIES)
-async def create_style(request: Request, response: Response, caller: Writer, services: TheServices) -> StyleOut:
+@router.post("", status_code=201, response_model=StyleOut, summary="Keep a style", openapi_extra=BODIES)
+async def create_style(
+    request: Request, caller: Writer, services: TheServices, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Keep a painting under a name. It never expires; a job names it by `{"style_id": …}` in `styles`."""
     spec = await read_style(request)
-    style = StyleOut.of(await run_in_threadpool(make_style, spec, tenant=caller.tenant, services=services))
-    response.headers["Location"] = style.links.self
-    return style
+
+    def post(style_id: str | None) -> str:
+        style = make_style(spec, tenant=caller.tenant, services=services, style_id=style_id)
+        return StyleOut.of(style).model_dump_json()
+
+    answer = await run_in_threadpool(
+        answered_once, idempotency_key, fingerprint(spec), post, tenant=caller.tenant, services=services
+    )
+    headers = {"Location": json.loads(answer.body)["links"]["self"], **answer.headers}
+    return Response(answer.body, status_code=201, media_type="application/json", headers=headers)
 
 
 @router.get("", summary="List styles")

@@ -12,7 +12,7 @@ from service.stores.connection import RedisClient, translated
 from service.stores.job_list import Mark, marks
 from service.stores.records import flat
 from service.stores.scripts import Scripts
-from service.stores.submission import write
+from service.stores.submission import find, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,6 +104,18 @@ class BatchStore:
             durability=durability,
         )
         return _batch_of(tenant, batch_id, record), made
+
+    @translated
+    def find(self, tenant: str, batch_id: str, *, fingerprint: str, durability: Durability) -> Batch | None:
+        """Find a batch that was submitted before under this id.
+
+        Raises:
+            IdTaken: the tenant has used the id for something else.
+        """
+        record = find(
+            self._redis, self._scripts, tenant, batch_id, fingerprint=fingerprint, durability=durability, batch=True
+        )
+        return None if record is None else _batch_of(tenant, batch_id, record)
 
     @translated
     def get(self, tenant: str, batch_id: str) -> Batch:

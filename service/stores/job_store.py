@@ -15,7 +15,7 @@ from service.pace import Line, Running
 from service.stores.connection import RedisClient, translated
 from service.stores.records import job_of, load_in
 from service.stores.scripts import Scripts
-from service.stores.submission import IN_MEMORY, Submission, write
+from service.stores.submission import IN_MEMORY, Submission, find, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,6 +75,16 @@ class JobStore:
             durability=durability,
         )
         return Submitted(job_of(submission.job.tenant, submission.job.id, record), made)
+
+    @translated
+    def find(self, tenant: str, job_id: str, fingerprint: str, durability: Durability = IN_MEMORY) -> Submitted | None:
+        """Find a job that was submitted before under an id of the client's own.
+
+        Raises:
+            IdTaken: the tenant has used the id for another job.
+        """
+        record = find(self._redis, self._scripts, tenant, job_id, fingerprint=fingerprint, durability=durability)
+        return None if record is None else Submitted(job_of(tenant, job_id, record), made=False)
 
     @translated
     def get(self, tenant: str, job_id: str) -> Job:

@@ -15,9 +15,9 @@ KEPT_S = 48 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a key stands for: the job's id, the digest of what was posted, and the answer, once there is one."""
+    """What a key stands for: the id of what is made, the digest of what was posted, and the answer, if there is one."""
 
-    job_id: str
+    new_id: str
     fingerprint: str
     answer: str | None
 

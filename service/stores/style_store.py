@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from service.errors import NotFound
@@ -58,6 +59,14 @@ class Held:
     free: tuple[str, ...]
 
 
+class Saved(Enum):
+    """What came of saving a style: its picture may just have gone, or there may be too many."""
+
+    MADE = "made"
+    MISSING = "missing"
+    FULL = "full"
+
+
 class StyleStore:
     """The styles of all tenants. Every method raises JobStoreUnavailable when Redis is out of reach."""
 
@@ -70,12 +79,12 @@ class StyleStore:
         return self._prefix + ":".join(parts)
 
     @translated
-    def save(self, style: StyleRecord) -> bool:
-        """Remember a style, and hold its picture; return False when the picture has just expired."""
+    def save(self, style: StyleRecord, *, at_most: int) -> Saved:
+        """Remember a style, and hold its picture, if the tenant has fewer than `at_most`."""
         facts = asdict(style) | {"labels": json.dumps(dict(style.labels))}
         fields = {name: facts[name] for name in facts if name not in {"tenant", "id", "key", "created_ms"}}
-        made = self._scripts.run("save_style", style.tenant, style.id, image_hold(style.stored_sha256), *flat(**fields))
-        return made is not None
+        hold = image_hold(style.stored_sha256)
+        return Saved(self._scripts.run("save_style", style.tenant, style.id, hold, at_most, *flat(**fields)))
 
     @translated
     def get(self, tenant: str, style_id: str) -> StyleRecord:

@@ -81,19 +81,8 @@ def write(  # noqa: PLR0913 - one step
         TooManyJobs: too many jobs of their key are open.
         JobStoreUnavailable: Redis could not say in time that they are on its disk.
     """
-    tenant = submissions[0].job.tenant
-    with redis.pipeline(transaction=False) as pipe:  # one connection, for WAITAOF counts its writes
-        scripts.run(
-            "submit",
-            tenant,
-            queue_max,
-            "" if batch is None else json.dumps(batch),
-            *(json.dumps(_written(submission)) for submission in submissions),
-            client=pipe,
-        )
-        if durability.on_disk:
-            pipe.execute_command("WAITAOF", 1, durability.replicas, DISK_WAIT_MS)
-        (what, *answers), *synced = pipe.execute()
+    tenant, jobs = submissions[0].job.tenant, [_written(submission) for submission in submissions]
+    (what, *answers), synced = _run(redis, scripts, tenant, queue_max, batch, *jobs, durability=durability)
     if what == "full":
         raise QueueFull(f"{queue_max} jobs wait already")
     if what == "busy":
@@ -102,11 +91,61 @@ def write(  # noqa: PLR0913 - one step
         raise IdTaken(submissions[0].job.id if batch is None else batch["id"])
     if what == "missing":
         raise _expired(submissions, number=answers[0] - 1, name=answers[1], batch=batch is not None)
-    if synced and not (synced[0][0] >= 1 and synced[0][1] >= durability.replicas):
+    _check_synced(synced, durability)
+    return what == "made", pairs(answers[0])
+
+
+def find(  # noqa: PLR0913 - one step
+    redis: RedisClient,
+    scripts: Scripts,
+    tenant: str,
+    wanted_id: str,
+    *,
+    fingerprint: str,
+    durability: Durability,
+    batch: bool = False,
+) -> dict[str, str] | None:
+    """Give the record of a job or a batch that was posted before, as durable as if it were posted now; or None.
+
+    Raises:
+        IdTaken: the tenant has used the id for something else.
+        JobStoreUnavailable: Redis could not say in time that it is on its disk.
+    """
+    wanted = {"id": wanted_id, "fingerprint": fingerprint}
+    sought = (wanted,) if batch else (None, wanted)
+    (what, *answers), synced = _run(redis, scripts, tenant, 0, *sought, durability=durability)
+    if what == "other":
+        raise IdTaken(wanted_id)
+    if what == "none":
+        return None
+    _check_synced(synced, durability)
+    return pairs(answers[0])
+
+
+def _run(  # noqa: PLR0913 - what `submit.lua` takes
+    redis: RedisClient,
+    scripts: Scripts,
+    tenant: str,
+    queue_max: int,
+    batch: Mapping[str, Any] | None,
+    *jobs: Mapping[str, Any],
+    durability: Durability,
+) -> tuple[Sequence[Any], Sequence[int] | None]:
+    """Run `submit`; give its answer, and on how many disks, here and of replicas, it is, if that is asked for."""
+    with redis.pipeline(transaction=False) as pipe:  # one connection, for WAITAOF counts its writes
+        said = "" if batch is None else json.dumps(batch)
+        scripts.run("submit", tenant, queue_max, said, *map(json.dumps, jobs), client=pipe)
+        if durability.on_disk:
+            pipe.execute_command("WAITAOF", 1, durability.replicas, DISK_WAIT_MS)
+        answer, *synced = pipe.execute()
+    return answer, synced[0] if synced else None
+
+
+def _check_synced(synced: Sequence[int] | None, durability: Durability) -> None:
+    if synced is not None and not (synced[0] >= 1 and synced[1] >= durability.replicas):
         raise JobStoreUnavailable(
             f"the job was not on the disk, and on that of {durability.replicas} replicas, in {DISK_WAIT_MS} ms"
         )
-    return what == "made", pairs(answers[0])
 
 
 def _written(submission: Submission) -> dict[str, Any]:

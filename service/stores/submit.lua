@@ -24,10 +24,11 @@
 -- ARGV  2 tenant   3 how many jobs may wait   4 the batch that they are, as JSON, or '': id, fingerprint, fields
 --       5… a job each, as JSON: id; fingerprint of what was posted; work, '' to paint in any case; head_start_ms;
 --       start_within_ms, or ''; key, of who posts it, or '', and in_flight_max; holds, the names of what its inputs hold; listed, what it is listed under; batch and
---       custom_id, or ''; fields. Fields are a list: name, value, name, value
+--       custom_id, or ''; fields. Fields are a list: name, value, name, value. A batch or a job without fields is
+--       only looked for
 -- Returns {what, …}: 'made', 'same' (was there already) or 'other' (the id is another's), with the record's fields and
 -- values: the batch's, or the one job's; or {'missing', which job, the name of an input that nobody holds any more},
--- {'full'}, or {'busy', how many jobs of the key are open}.
+-- {'full'}, or {'busy', how many jobs of the key are open}; or {'none'}: what was looked for is not there.
 local tenant, waiting_max, jobs = ARGV[2], tonumber(ARGV[3]), {}
 for n = 5, #ARGV do table.insert(jobs, cjson.decode(ARGV[n])) end
 local batch = ARGV[4] ~= '' and cjson.decode(ARGV[4])
@@ -40,6 +41,7 @@ if made[1] then
   return {made[2] == subject.fingerprint and 'same' or 'other', redis.call('HGETALL', record)}
 end
 if redis.call('EXISTS', key('gone', tenant, subject.id)) == 1 then return {'other', {}} end
+if not subject.fields then return {'none', {}} end
 
 -- Finds a finished job that has done a job's work, and whose result is still there.
 local function done_before(job)

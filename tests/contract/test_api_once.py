@@ -14,8 +14,10 @@ from service.keys import create_key
 from service.settings import Settings
 from service.sweep import purge
 from service.wiring import Services
-from tests.api_calls import assert_problem, posted, spec
+from tests.api_calls import assert_problem, inline, posted, spec
+from tests.images import photograph_bytes
 from tests.jobs import RESULT
+from tests.receiver import answer, receiving
 from tests.served import served
 
 pytestmark = pytest.mark.servers
@@ -108,6 +110,60 @@ def test_an_id_with_another_spec_is_a_conflict(client: httpx.Client) -> None:
 
 def test_an_id_that_is_no_uuid_is_named(client: httpx.Client) -> None:
     assert_problem(put(client, "mine"), 422, "invalid_spec", "/job_id")
+
+
+def test_a_job_put_again_is_found_although_its_pictures_are_no_longer_there(
+    services: Services, settings: Settings, key: str, tenant: str
+) -> None:
+    """A client that got no answer sends the same again, however much later."""
+    with (
+        receiving(lambda _, send: send(answer(body=photograph_bytes()))) as site,
+        served(settings.model_copy(update={"fetch_allow": ("127.0.0.1",)}), key=key) as client,
+    ):
+        wish = {"content": {"url": f"{site.url}/photo"}}
+        job_id = str(uuid.uuid4())
+        assert put(client, job_id, **wish).status_code == 202
+        answered = post(client, "k", **wish)
+        [reply] = services._redis.keys(f"{services.settings.redis_prefix}reply:{tenant}:*")
+        services._redis.hdel(reply, "answer")
+    with served(settings, key=key) as client:
+        assert put(client, job_id, **wish).status_code == 200
+        assert post(client, "k", **wish).json()["id"] == answered.json()["id"]
+        assert_problem(put(client, job_id, **wish, priority="low"), 409, "id_taken")
+        assert_problem(put(client, str(uuid.uuid4()), **wish), 422, "invalid_spec", "/content/url")
+
+
+# Whatever else is made
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["answered", "died half-way"])
+def test_retries_batches_and_styles_are_made_once_under_a_key(
+    client: httpx.Client, services: Services, tenant: str, answered: bool
+) -> None:
+    old = posted(client).json()["id"]
+    client.post(f"/v1/jobs/{old}/cancel")
+    requests: dict[str, dict[str, Any]] = {
+        f"/v1/jobs/{old}/retry": {},
+        "/v1/batches": {"json": {"jobs": [{"custom_id": "a", **spec()}]}},
+        "/v1/styles": {"json": {"name": "dusk", "image": inline()}},
+    }
+    for path, body in requests.items():
+        once = {"Idempotency-Key": f"key of {path}".replace(" ", "-")}
+        first = client.post(path, headers=once, **body)
+        assert first.is_success, first.text
+        if not answered:
+            for reply in services._redis.keys(f"{services.settings.redis_prefix}reply:{tenant}:*"):
+                services._redis.hdel(reply, "answer")
+        again = client.post(path, headers=once, **body)
+        assert (again.status_code, again.headers["location"]) == (first.status_code, first.headers["location"])
+        assert again.headers.get("idempotency-replayed") == ("true" if answered else None)
+        assert client.post(path, **body).headers["location"] != first.headers["location"]
+
+
+def test_a_key_of_one_call_is_refused_for_another(client: httpx.Client) -> None:
+    once = {"Idempotency-Key": "k"}
+    old = client.post("/v1/jobs", json=spec(), headers=once).json()["id"]
+    assert_problem(client.post(f"/v1/jobs/{old}/retry", headers=once), 422, "idempotency_key_reused")
 
 
 # The same work

@@ -19,9 +19,9 @@ from service.render import render_next
 from service.settings import Settings
 from service.spec import ImageRef, parse_spec
 from service.statistics import StoredStatistics
-from service.stores.style_store import STATISTICS_MAX, StyleRecord
+from service.stores.style_store import STATISTICS_MAX, Saved, StyleRecord
 from service.stores.submission import Submission
-from service.styles import StyleSpec, delete_style, make_style
+from service.styles import STYLES_MAX, StyleSpec, delete_style, make_style
 from service.submit import retry, submit
 from service.sweep import purge, sweep
 from service.upload import upload
@@ -126,9 +126,19 @@ def test_a_picture_that_came_with_its_style_leaves_no_upload_behind_for_long(ser
 def test_an_upload_that_expires_before_its_style_is_saved_makes_none(services: Services, tenant: str) -> None:
     style = kept(services, tenant)
     delete_style(tenant, style.id, services=services)
-    assert services.styles.save(style) is False
+    assert services.styles.save(style, at_most=1) is Saved.MISSING
     with pytest.raises(NotFound):
         services.styles.get(tenant, style.id)
+
+
+def test_one_style_more_than_there_may_be_is_refused(services: Services, tenant: str) -> None:
+    style = kept(services, tenant)
+    for n in range(1, STYLES_MAX):
+        assert services.styles.save(replace(style, id=str(n)), at_most=STYLES_MAX) is Saved.MADE
+    with pytest.raises(InvalidSpec, match="1000 styles already"):
+        kept(services, tenant)
+    delete_style(tenant, "1", services=services)
+    kept(services, tenant)
 
 
 def test_a_style_that_is_deleted_between_look_up_and_submission_is_named(services: Services, tenant: str) -> None:
