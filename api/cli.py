@@ -40,9 +40,11 @@ def api() -> None:
     import uvicorn  # noqa: PLC0415 - no other command needs a server
 
     from api.app import create_app  # noqa: PLC0415
+    from api.connections import allow_connections  # noqa: PLC0415
 
     settings = read_settings()
     configure_logging(settings)
+    allow_connections()
     uvicorn.run(
         create_app(open_services(settings)),
         host=settings.api_host,
