@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 Url = Annotated[str | None, typer.Option(envvar="IMPASTO_URL", help="Where the service is.")]
 Key = Annotated[str | None, typer.Option(envvar="IMPASTO_KEY", help="Your API key.")]
 
+KEEP_ALIVE_S = 75
+"""An idle connection is kept longer than clients and load balancers keep theirs: whoever closes first must not be the
+one that has just been sent a request."""
+
 PATIENCE_S = 10.0
 """Who stands before a terminal learns soon that an address is wrong."""
 
@@ -52,6 +56,7 @@ def api() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=10,
     )
 
