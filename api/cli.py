@@ -73,7 +73,8 @@ def openapi() -> None:
 def submit(wish: Wish, url: Url = None, key: Key = None, data: DataFolder = DATA, as_json: AsJson = False) -> None:
     """Send a job to a running service, follow it, and save the picture.
 
-    Without --url and --key it takes those of the stack that `impasto up` runs on --data.
+    Without --url and --key it takes those of the stack that `impasto up` runs on --data. An image may be a URL, which
+    the service fetches, and a painting `style:ID`, which the service keeps.
 
     Example: impasto submit photo.jpg painting.jpg -o out.png --preset draft
     """

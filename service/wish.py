@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from service.errors import FieldProblem, InvalidSpec, SetupError
+from service.spec import place_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
 FILMS = {".mp4": "mp4", ".webp": "webp"}
 
+STORED = "style:"
+"""How a painting's argument begins that names a style which the service keeps; for such a file write `./style:…`."""
+
 Pictures = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(
         metavar="PHOTO PAINTING...",
         help="The photograph, then paintings. A texture takes paintings alone, a reconstruction a photograph, "
-        "gram an image.",
-        exists=True,
-        dir_okay=False,
+        "gram an image. Files; for submit also URLs, and style:ID for a painting that the service keeps.",
         show_default=False,
     ),
 ]
@@ -57,9 +59,7 @@ Regions = Annotated[
         help="Where the mask is white, paint in this style, counted from 0; the last mask chooses a part of it.",
     ),
 ]
-InitImage = Annotated[
-    Path | None, typer.Option(help="The image that the painting starts from.", exists=True, dir_okay=False)
-]
+InitImage = Annotated[str | None, typer.Option(help="The image that the painting starts from.")]
 Film = Annotated[Path | None, typer.Option("--timelapse", help="Also a film of it, at this place: .mp4 or .webp.")]
 Quality = Annotated[int | None, typer.Option(help="Of JPEG and WebP, 1 to 100.")]
 Bits = Annotated[int | None, typer.Option(help="Of a channel: 8, or 16 in PNG and TIFF.")]
@@ -70,12 +70,21 @@ Background = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A painting as asked for: the spec without its images, their files by JSON pointer, and where it goes."""
+    """A painting as asked for.
+
+    Attributes:
+        spec: without the images that are files.
+        images: these files, by JSON pointer.
+        out: where the picture goes.
+        film: where its film goes.
+        elsewhere: pointers of the images that are no files, but URLs and styles that a service keeps.
+    """
 
     spec: dict[str, Any]
     images: dict[str, Path]
     out: Path
     film: Path | None = None
+    elsewhere: tuple[str, ...] = ()
 
     def place(self, name: str) -> Path:
         """Say where an output goes: the result to `out`, the film to its place, all others beside `out`."""
@@ -111,7 +120,7 @@ def wish(
     """Collect what the flags say.
 
     Raises:
-        InvalidSpec: a flag that can't be read, or a name that no format has.
+        InvalidSpec: a flag that can't be read, a name that no format has, or an image that isn't there.
         SetupError: there is no folder for a file.
     """
     options = paint_options(
@@ -133,11 +142,12 @@ def wish(
         "options": options,
         "output": {name: value for name, value in output.items() if value is not None},
     }
-    images = _by_kind(kind, pictures)
-    styles = _styles(len([place for place in images if place.startswith("/styles")]), blend or [], scale or [])
-    regions, masks = _regions(region or ())
-    images |= masks | ({"/init_image": init_image} if init_image else {})
-    return Wish({**spec, "styles": styles, "regions": regions}, images, out, timelapse)
+    names = _by_kind(kind, pictures)
+    spec["styles"] = _styles(len([place for place in names if place.startswith("/styles")]), blend or [], scale or [])
+    spec["regions"], masks = _regions(region or ())
+    names |= masks | ({"/init_image": init_image} if init_image else {})
+    images = {pointer: _file(name, pointer) for pointer, name in names.items() if not _placed(spec, pointer, name)}
+    return Wish(spec, images, out, timelapse, tuple(pointer for pointer in names if pointer not in images))
 
 
 def with_wish(command: Callable[..., None]) -> Callable[..., None]:
@@ -185,19 +195,19 @@ def _format(file: Path, formats: dict[str, str], pointer: str) -> str:
         raise InvalidSpec(FieldProblem(pointer, f"{file.name}: the name must end in {known}")) from None
 
 
-def _by_kind(kind: str, pictures: list[Path]) -> dict[str, Path]:
+def _by_kind(kind: str, pictures: list[str]) -> dict[str, str]:
     """Say which picture is what. What a kind has no use for is named as one more style, and refused as such."""
     first = {"texture": [], "gram": ["/image"]}.get(kind, ["/content"])
     places = [*first, *(f"/styles/{n}/image" for n in range(len(pictures)))]
     return dict(zip(places, pictures, strict=False))
 
 
-def _styles(count: int, blend: list[float], scale: list[float]) -> list[dict[str, float]]:
+def _styles(count: int, blend: list[float], scale: list[float]) -> list[dict[str, Any]]:
     for flag, name, given in (("--blend", "weight", blend), ("--scale", "scale", scale)):
         if given and len(given) != count:
             sentence = f"{flag} was given {len(given)} times for {count} paintings"
             raise InvalidSpec(FieldProblem(f"/styles/{min(len(given), count)}/{name}", sentence))
-    styles: list[dict[str, float]] = [{} for _ in range(count)]
+    styles: list[dict[str, Any]] = [{} for _ in range(count)]
     for style, weight in zip(styles, blend, strict=False):
         style["weight"] = weight
     for style, factor in zip(styles, scale, strict=False):
@@ -205,9 +215,9 @@ def _styles(count: int, blend: list[float], scale: list[float]) -> list[dict[str
     return styles
 
 
-def _regions(flags: Iterable[str]) -> tuple[list[dict[str, Any]], dict[str, Path]]:
+def _regions(flags: Iterable[str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
     regions: list[dict[str, Any]] = []
-    masks: dict[str, Path] = {}
+    masks: dict[str, str] = {}
     for n, flag in enumerate(flags):
         mask, _, rest = flag.partition(",")
         style, _, style_mask = rest.partition(",")
@@ -217,8 +227,22 @@ def _regions(flags: Iterable[str]) -> tuple[list[dict[str, Any]], dict[str, Path
             )
         regions.append({"style": int(style)})
         files = {"content_mask": mask} | ({"style_mask": style_mask} if style_mask else {})
-        masks |= {f"/regions/{n}/{side}": _file(name, f"/regions/{n}/{side}") for side, name in files.items()}
+        masks |= {f"/regions/{n}/{side}": name for side, name in files.items()}
     return regions, masks
+
+
+def _placed(spec: dict[str, Any], pointer: str, name: str) -> bool:
+    """Write an image into a spec if it is no file: a URL, or a style that the service keeps. Say whether it was."""
+    if name.startswith(("https://", "http://")):
+        place_image(spec, pointer, {"url": name})
+        return True
+    if not name.startswith(STORED):
+        return False
+    _, kind, number, *_ = (*pointer.split("/"), "")
+    if kind != "styles":
+        raise InvalidSpec(FieldProblem(pointer, f"{name}: a stored style stands for a painting alone"))
+    spec[kind][int(number)]["style_id"] = name.removeprefix(STORED)
+    return True
 
 
 def _file(name: str, pointer: str) -> Path:

@@ -1,4 +1,4 @@
-"""Both clients under one interface, and jobs as a service writes them, of this version or a newer one."""
+"""Both clients under one interface, their core under none, and jobs as a service writes them, this one or a newer."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from api.client import AsyncClient, Client, Patience
+from api.client.steps import Done, Outcome, Pause, Request, Send, advance
 from service.job import Job, OutputFile
 from service.wiring import Services
 from tests.jobs import claimed
@@ -20,17 +22,18 @@ SOON = Patience(deadline_s=5.0, first_s=0.01)
 
 
 class Waited:
-    """The asynchronous client, called as the synchronous one is."""
+    """The asynchronous client, or one of its resources, called as the synchronous one is."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self._runner = asyncio.Runner()
-        self._client = AsyncClient(*args, **options)
+    def __init__(self, client: Any, runner: asyncio.Runner) -> None:
+        self._client, self._runner = client, runner
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._client, name)
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        if not callable(found):
+            return Waited(found, self._runner)
 
         def call(*args: Any, **options: Any) -> Any:
-            called = method(*args, **options)
+            called = found(*args, **options)
             return self._each(called) if isinstance(called, AsyncIterator) else self._runner.run(called)
 
         return call
@@ -42,10 +45,6 @@ class Waited:
         finally:
             self._runner.run(values.aclose())  # type: ignore[attr-defined]
 
-    def end(self) -> None:
-        self._runner.run(self._client.close())
-        self._runner.close()
-
 
 @contextmanager
 def opened(kind: str, url: str, key: str = "imp_a_b", *, patience: Patience = SOON) -> Iterator[Client]:
@@ -54,11 +53,37 @@ def opened(kind: str, url: str, key: str = "imp_a_b", *, patience: Patience = SO
         with Client(url, key, patience=patience) as client:
             yield client
     else:
-        waited = Waited(url, key, patience=patience)
-        try:
-            yield cast("Client", waited)
-        finally:
-            waited.end()
+        with asyncio.Runner() as runner:
+            waiting = AsyncClient(url, key, patience=patience)
+            try:
+                yield cast("Client", Waited(waiting, runner))
+            finally:
+                runner.run(waiting.close())
+
+
+@dataclass
+class World:
+    """A clock that only pauses move, and outcomes that come one after the other, the last one for ever."""
+
+    outcomes: list[Outcome]
+    now: float = 0.0
+    sent: list[Request] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+
+    def patience(self, chance: float = 1.0, **options: Any) -> Patience:
+        return Patience(clock=lambda: self.now, chance=lambda: chance, **options)
+
+    def take(self, call: Generator[Any, Any, Any]) -> Any:
+        outcome: Outcome = None
+        while not isinstance(step := advance(call, outcome), Done):
+            outcome = None
+            if isinstance(step, Pause):
+                self.pauses.append(step.seconds)
+                self.now += step.seconds
+            elif isinstance(step, Send):
+                self.sent.append(step.request)
+                outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        return step.result
 
 
 def finished(services: Services, picture: bytes) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from service.delivery import File, files, film_of, losses_report
+from service.errors import FieldProblem, InvalidSpec
 from service.log import configure_logging
 from service.plan import check_masks, check_sizes, with_fitting_pyramid
 from service.resolve import resolve
@@ -56,6 +57,9 @@ def render(wish: Wish, as_json: AsJson = False) -> None:
 
     Example: impasto render photo.jpg painting.jpg -o out.png --preset draft
     """
+    if wish.elsewhere:
+        why = "give a file: only `impasto submit` takes URLs and stored styles"
+        raise InvalidSpec(*(FieldProblem(pointer, why) for pointer in wish.elsewhere))
     images = {pointer: read_picture(file) for pointer, file in wish.images.items()}
     for pointer in images:
         place_image(wish.spec, pointer, {"upload_id": "0"})  # the pictures are in our hands already

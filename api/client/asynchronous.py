@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 
 from api.client import calls, following
+from api.client.asynchronous_resources import AsyncKeys, AsyncStyles, AsyncUploads, AsyncWebhooks
 from api.client.files import whole_file
 from api.client.patience import Patience
 from api.client.steps import Done, Give, Open, Outcome, Pause, Read, Send, advance
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from api.wire.batch import BatchOut
     from api.wire.capabilities import CapabilitiesOut
     from api.wire.estimate import EstimateOut
-    from api.wire.upload import UploadOut
 
 T = TypeVar("T")
 
@@ -38,6 +38,7 @@ class AsyncClient:
         timeout_s: for one answer.
         patience: how calls are repeated when the service is away or asks for it (429, 502, 503, 504).
 
+    Uploads, styles, webhooks and keys have calls of their own: `client.uploads.create(…)`, `client.styles.list()`.
     Every method raises ApiProblem when the service refuses, and Unreachable when it can't be reached.
     """
 
@@ -45,6 +46,9 @@ class AsyncClient:
         self._access = Access(url, key, timeout_s)
         self._patience = patience or Patience()
         self._http = httpx.AsyncClient(**self._access.options)
+        own = (self._do, self._each, self._patience)
+        self.uploads, self.styles = AsyncUploads(*own), AsyncStyles(*own)
+        self.webhooks, self.keys = AsyncWebhooks(*own), AsyncKeys(*own)
 
     async def __aenter__(self) -> Self:
         return self
@@ -116,9 +120,9 @@ class AsyncClient:
         """Stop a job; it is canceled at once, or within its next steps."""
         return await self._do(calls.cancel(job_id, self._patience))
 
-    async def retry(self, job_id: str) -> Job:
-        """Post a job's spec and pictures again, as a new job."""
-        return await self._do(calls.retry(job_id, self._patience))
+    async def retry(self, job_id: str, *, idempotency_key: str | None = None) -> Job:
+        """Post a job's spec and pictures again, as a new job; under one idempotency key, as `submit` does."""
+        return await self._do(calls.retry(job_id, idempotency_key, self._patience))
 
     async def delete(self, job_id: str) -> None:
         """Delete a job with its result; a running one is stopped first."""
@@ -143,10 +147,6 @@ class AsyncClient:
             async for piece in self._each(following.download(job, name, self._patience)):
                 await asyncio.to_thread(file.write, piece)
 
-    async def upload(self, image: bytes) -> UploadOut:
-        """Bring an image; name it in specs as `{"upload_id": …}`."""
-        return await self._do(calls.upload(image, self._patience))
-
     async def capabilities(self) -> CapabilitiesOut:
         """Ask for networks, layers, presets and limits."""
         return await self._do(calls.capabilities(self._patience))
@@ -169,6 +169,10 @@ class AsyncClient:
     async def cancel_batch(self, batch_id: str) -> BatchOut:
         """Stop all jobs of a batch."""
         return await self._do(calls.cancel_batch(batch_id, self._patience))
+
+    def batches(self) -> AsyncIterator[BatchOut]:
+        """Iterate over all batches, newest first, over as many pages as it takes."""
+        return self._each(following.over_pages(lambda more: calls.batch_page(more, self._patience)))
 
     def batch_items(self, batch_id: str) -> AsyncIterator[BatchItem]:
         """Iterate over a batch's jobs in their order, with what became of each."""

@@ -1,4 +1,4 @@
-"""Calls that take more than one request: waiting, following, lists over their pages, downloads."""
+"""Calls that take more than one request: waiting, following, lists over their pages, downloads, direct uploads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from api.client import calls
+from api.client import calls, kept
 from api.client.errors import DownloadDamaged, JobFailed, Unreachable
 from api.client.events import EndEvent, EventReader, ProgressEvent, StateEvent, read_event
 from api.client.patience import Absence, answered
@@ -15,13 +15,13 @@ from api.client.steps import Done, Give, NoAnswer, Read, Request, advance
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from api.client.answers import BatchItemPage, Job, JobPage
+    from api.client.answers import Job, Page, Upload
     from api.client.events import JobEvent
     from api.client.patience import Patience
     from api.client.steps import Call, Outcome, Series
     from api.wire.job import OutputOut
 
-Page = TypeVar("Page", "JobPage", "BatchItemPage")
+T = TypeVar("T")
 
 HELD_S = 30
 """Seconds for which the service is asked to hold an answer; well below the minute that it would."""
@@ -30,7 +30,7 @@ SILENCE_S = 45.0
 """Seconds without a byte after which a stream is given up; the service sends a comment every 15."""
 
 PAGE = 100
-"""Jobs on a page, the most that there may be."""
+"""Things on a page, the most that there may be."""
 
 
 def wait(job_id: str, timeout_s: float | None, patience: Patience) -> Call[Job]:
@@ -43,7 +43,7 @@ def wait(job_id: str, timeout_s: float | None, patience: Patience) -> Call[Job]:
             return job
 
 
-def over_pages(page: Callable[[Mapping[str, Any]], Call[Page]]) -> Series[Any]:
+def over_pages(page: Callable[[Mapping[str, Any]], Call[Page[T]]]) -> Series[T]:
     """Give what is on all pages, one thing after the other."""
     cursor: str | None = None
     while True:
@@ -152,6 +152,24 @@ def output_of(job: Job, name: str) -> OutputOut:
         if output.name == name:
             return output
     raise JobFailed(job)
+
+
+def upload_directly(image: bytes, content_type: str, patience: Patience) -> Call[Upload]:
+    """Bring an image past the API: announce it, put it into the storage, say that it is there.
+
+    Each of these may be repeated. What is never said to be there is forgotten by the service in its time.
+
+    Raises:
+        ApiProblem: it is announced wrongly, or no picture.
+        Unreachable: the service or its storage is, or the storage refuses the file; then with its status.
+    """
+    digest = hashlib.sha256(image).hexdigest()
+    announced = yield from kept.announce(digest, len(image), content_type, patience)
+    place = announced.upload
+    if place is None:
+        raise Unreachable(f"Upload {announced.id} was announced, but it was not said where to put it")
+    yield from answered(Request(place.method, place.url, headers=place.headers, content=image), patience)
+    return (yield from kept.complete(announced.id, patience))
 
 
 def _rest(url: str, start: int) -> Request:

@@ -34,6 +34,7 @@ class Request:
     Attributes:
         url: a path of the API, which is called with the key; or a whole URL, which never gets to see it.
         json: the body, or None.
+        content: the body as it is, or None.
         files: the files of a form by the names of their parts, and `fields` its texts; {} for no form.
         idempotent: whether it may be repeated although its method doesn't say so.
         silence_s: seconds without a byte after which the answer is given up; None: the client's own.
@@ -44,6 +45,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     params: tuple[tuple[str, str], ...] = ()
     json: Any = None
+    content: bytes | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     idempotent: bool = False

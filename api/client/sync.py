@@ -10,6 +10,7 @@ import httpx
 from api.client import calls, following
 from api.client.files import whole_file
 from api.client.patience import Patience
+from api.client.resources import Keys, Styles, Uploads, Webhooks
 from api.client.steps import Done, Give, Open, Outcome, Pause, Read, Send, advance
 from api.client.transport import Access, no_answer, read_reply
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from api.wire.batch import BatchOut
     from api.wire.capabilities import CapabilitiesOut
     from api.wire.estimate import EstimateOut
-    from api.wire.upload import UploadOut
 
 T = TypeVar("T")
 
@@ -38,6 +38,7 @@ class Client:
         timeout_s: for one answer.
         patience: how calls are repeated when the service is away or asks for it (429, 502, 503, 504).
 
+    Uploads, styles, webhooks and keys have calls of their own: `client.uploads.create(…)`, `client.styles.list()`.
     Every method raises ApiProblem when the service refuses, and Unreachable when it can't be reached.
     """
 
@@ -45,6 +46,9 @@ class Client:
         self._access = Access(url, key, timeout_s)
         self._patience = patience or Patience()
         self._http = httpx.Client(**self._access.options)
+        own = (self._do, self._each, self._patience)
+        self.uploads, self.styles = Uploads(*own), Styles(*own)
+        self.webhooks, self.keys = Webhooks(*own), Keys(*own)
 
     def __enter__(self) -> Self:
         return self
@@ -140,9 +144,9 @@ class Client:
         """Stop a job; it is canceled at once, or within its next steps."""
         return self._do(calls.cancel(job_id, self._patience))
 
-    def retry(self, job_id: str) -> Job:
-        """Post a job's spec and pictures again, as a new job."""
-        return self._do(calls.retry(job_id, self._patience))
+    def retry(self, job_id: str, *, idempotency_key: str | None = None) -> Job:
+        """Post a job's spec and pictures again, as a new job; under one idempotency key, as `submit` does."""
+        return self._do(calls.retry(job_id, idempotency_key, self._patience))
 
     def delete(self, job_id: str) -> None:
         """Delete a job with its result; a running one is stopped first."""
@@ -166,10 +170,6 @@ class Client:
         with whole_file(path) as file:
             file.writelines(self._each(following.download(job, name, self._patience)))
 
-    def upload(self, image: bytes) -> UploadOut:
-        """Bring an image; name it in specs as `{"upload_id": …}`."""
-        return self._do(calls.upload(image, self._patience))
-
     def capabilities(self) -> CapabilitiesOut:
         """Ask for networks, layers, presets and limits."""
         return self._do(calls.capabilities(self._patience))
@@ -192,6 +192,10 @@ class Client:
     def cancel_batch(self, batch_id: str) -> BatchOut:
         """Stop all jobs of a batch."""
         return self._do(calls.cancel_batch(batch_id, self._patience))
+
+    def batches(self) -> Iterator[BatchOut]:
+        """Iterate over all batches, newest first, over as many pages as it takes."""
+        return self._each(following.over_pages(lambda more: calls.batch_page(more, self._patience)))
 
     def batch_items(self, batch_id: str) -> Iterator[BatchItem]:
         """Iterate over a batch's jobs in their order, with what became of each."""

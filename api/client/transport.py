@@ -11,9 +11,14 @@ from api.client.steps import NoAnswer, Reply
 from service.errors import SetupError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
     from api.client.steps import Request
 
 CONNECT_S = 5.0
+
+PIECE = 65_536
+"""Bytes of a body that are sent at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +48,35 @@ class Access:
         """Write a request, with the key if it goes to the API."""
         own = {"Authorization": f"Bearer {self.key}"} if request.url.startswith("/") else {}
         silence_s = self.timeout_s if request.silence_s is None else request.silence_s
-        return http.build_request(
+        prepared = http.build_request(
             request.method,
             request.url,
             headers={**request.headers, **own},
             params=request.params or None,
             json=request.json,
+            content=request.content,
             files={name: (name.rpartition("/")[2], data) for name, data in request.files.items()} or None,
             data=dict(request.fields) or None,
             timeout=httpx.Timeout(self.timeout_s, connect=CONNECT_S, read=silence_s),
         )
+        if request.content is not None:
+            prepared.stream = _Pieces(request.content)
+        return prepared
+
+
+class _Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that is sent a piece at a time: a large one may take longer than any one piece of it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self._data), PIECE):
+            yield self._data[start : start + PIECE]
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
 
 
 def read_reply(answer: httpx.Response, body: bytes = b"") -> Reply:

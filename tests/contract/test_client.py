@@ -150,7 +150,7 @@ def test_the_same_id_or_the_same_key_is_the_same_job(ours: Client, services: Ser
 
 
 def test_a_spec_may_name_what_was_uploaded(ours: Client) -> None:
-    upload = ours.upload(IMAGES["/content"])
+    upload = ours.uploads.create(IMAGES["/content"])
     assert (upload.width, upload.height) == (96, 64)
     named: dict[str, Any] = {"upload_id": upload.id}
     job = ours.submit({}, {"content": named, "styles": [{"image": named}], "options": {"size": 96}})

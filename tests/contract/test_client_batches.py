@@ -26,7 +26,7 @@ def ours(client: httpx.Client, key: str, request: pytest.FixtureRequest) -> Iter
 
 def test_a_batch_is_posted_once_looked_through_and_canceled(ours: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.client.following.PAGE", 2)
-    content, style = ({"upload_id": ours.upload(image).id} for image in IMAGES.values())
+    content, style = ({"upload_id": ours.uploads.create(image).id} for image in IMAGES.values())
     wanted = {"contents": [content, content, content], "styles": [{"image": style}], "options": {"size": 96}}
     batch = ours.submit_batch(wanted, idempotency_key="order-7")
     assert ours.submit_batch(wanted, idempotency_key="order-7").id == batch.id

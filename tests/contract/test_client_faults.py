@@ -69,15 +69,14 @@ def test_a_service_that_asks_for_a_moment_is_given_it(kind: str) -> None:
     assert len(bodies) == 1, "but for the boundary of its form"
 
 
-@pytest.mark.parametrize("call", ["retry", "upload"])
-def test_what_would_be_done_twice_is_not_repeated(kind: str, call: str) -> None:
+def test_an_upload_would_be_done_twice_and_is_not_repeated(kind: str) -> None:
     with receiving(answers(answer(502))) as service, opened(kind, service.url) as client:
         with pytest.raises(Unreachable, match="502"):
-            getattr(client, call)(b"x" if call == "upload" else "j")
+            client.uploads.create(b"x")
         assert len(service.asked) == 1
 
 
-@pytest.mark.parametrize("call", ["get", "cancel", "delete", "wait"])
+@pytest.mark.parametrize("call", ["get", "cancel", "retry", "delete", "wait"])
 def test_what_may_be_done_twice_is_repeated(kind: str, call: str) -> None:
     with receiving(answers(b"", answer(504), job(terminal=True))) as service, opened(kind, service.url) as client:
         getattr(client, call)("j")

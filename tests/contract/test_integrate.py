@@ -131,6 +131,15 @@ def test_a_program_that_is_refused_fails_and_leaves_no_picture(
     assert not (folder / "picture.png").exists()
 
 
+def test_a_program_keeps_a_style_and_an_upload_for_its_job(
+    folder: Path, environment: dict[str, str], client: httpx.Client
+) -> None:
+    output = output_of("keep.py", folder, environment)
+    [job], [style] = (client.get(path).json()["items"] for path in ("/v1/jobs", "/v1/styles"))
+    assert output.split() == [job["id"], "['dusk']"]
+    assert job["spec"]["styles"][0]["style_id"] == style["id"]
+
+
 def test_events_can_be_watched_by_curl(
     folder: Path, environment: dict[str, str], client: httpx.Client, services: Services
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Generator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -15,39 +14,14 @@ from api.client.calls import put, submit
 from api.client.events import EventReader, Message
 from api.client.following import wait
 from api.client.patience import answered
-from api.client.steps import Done, NoAnswer, Outcome, Pause, Reply, Request, Send, advance
+from api.client.steps import Done, NoAnswer, Reply, Request, Send, advance
 from api.client.transport import Access
 from api.wire.job import JobOut
 from service.errors import SetupError
-from tests.clients import job_json
+from tests.clients import World, job_json
 
 GET = Request("GET", "/v1/jobs/j")
 AWAY = Reply(503, {})
-
-
-@dataclass
-class World:
-    """A clock that only pauses move, and outcomes that come one after the other, the last one for ever."""
-
-    outcomes: list[Outcome]
-    now: float = 0.0
-    sent: list[Request] = field(default_factory=list)
-    pauses: list[float] = field(default_factory=list)
-
-    def patience(self, chance: float = 1.0, **options: Any) -> Patience:
-        return Patience(clock=lambda: self.now, chance=lambda: chance, **options)
-
-    def take(self, call: Generator[Any, Any, Any]) -> Any:
-        outcome: Outcome = None
-        while not isinstance(step := advance(call, outcome), Done):
-            outcome = None
-            if isinstance(step, Pause):
-                self.pauses.append(step.seconds)
-                self.now += step.seconds
-            elif isinstance(step, Send):
-                self.sent.append(step.request)
-                outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
-        return step.result
 
 
 # Trying again
@@ -206,6 +180,7 @@ def test_a_client_knows_every_field_of_a_job() -> None:
 
 def test_the_client_loads_neither_a_server_nor_a_driver_nor_the_painter() -> None:
     heavy = ["fastapi", "starlette", "uvicorn", "redis", "boto3", "celery", "kombu", "torch", "numpy", "PIL", "pyvips"]
+    heavy += ["botocore", "typer", "structlog", "service.stores", "service.wiring", "service.settings"]
     program = f"import sys, api.client; print(*[name for name in {heavy} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout == "\n"

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from service.errors import InvalidSpec, SetupError
 from service.wish import Wish, paint_options, wish
+from workers.cli import commands
 
 
 @pytest.fixture
@@ -19,7 +21,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def asked(folder: Path, *pictures: str, out: str = "out.png", **flags: Any) -> Wish:
-    return wish([folder / name for name in pictures], folder / out, **flags)
+    return wish([name if ":" in name else str(folder / name) for name in pictures], folder / out, **flags)
+
+
+def app() -> typer.Typer:
+    """The worker's commands."""
+    made = typer.Typer()
+    commands(made)
+    return made
 
 
 def pointer(folder: Path, *pictures: str, **flags: Any) -> str:
@@ -57,7 +66,7 @@ def test_flags_become_the_spec(folder: Path) -> None:
         blend=[1, 3],
         scale=[1, 0.5],
         region=[f"{folder}/sky.png,1", f"{folder}/sky.png,0,{folder}/part.png"],
-        init_image=folder / "a.jpg",
+        init_image=str(folder / "a.jpg"),
         timelapse=folder / "film.mp4",
         bits=16,
     )
@@ -107,10 +116,47 @@ def test_outputs_lie_beside_the_result_and_the_film_where_it_was_wanted(folder: 
         ({"scale": [1.0, 2.0]}, "/styles/1/scale"),
         ({"region": ["sky.png"]}, "/regions/0"),
         ({"region": ["nowhere.png,0"]}, "/regions/0/content_mask"),
+        ({"region": ["style:0190,0"]}, "/regions/0/content_mask"),
+        ({"init_image": "nowhere.png"}, "/init_image"),
+        ({"init_image": "style:0190"}, "/init_image"),
     ],
 )
 def test_a_flag_that_says_nothing_sensible_is_named(folder: Path, flags: dict[str, Any], refused: str) -> None:
     assert pointer(folder, "photo.jpg", "a.jpg", **flags) == refused
+
+
+@pytest.mark.parametrize("name", ["nowhere.jpg", "ftp://h/a.jpg", "style:0190", "."])
+def test_a_photograph_that_is_none_is_named(folder: Path, name: str) -> None:
+    assert pointer(folder, name, "a.jpg") == "/content"
+
+
+def test_urls_and_stored_styles_go_into_the_spec_and_files_stay_files(folder: Path) -> None:
+    url = "https://h.example/sky.png?a=1"
+    made = asked(folder, url, "a.jpg", "style:0190-ab", url, scale=[1, 2, 3], region=[f"{url},1"], init_image=url)
+    assert made.spec["content"] == made.spec["init_image"] == {"url": url}
+    assert made.spec["styles"] == [
+        {"scale": 1},
+        {"scale": 2, "style_id": "0190-ab"},
+        {"scale": 3, "image": {"url": url}},
+    ]
+    assert made.spec["regions"] == [{"style": 1, "content_mask": {"url": url}}]
+    assert list(made.images) == ["/styles/0/image"]
+    elsewhere = ("/content", "/styles/1/image", "/styles/2/image", "/regions/0/content_mask", "/init_image")
+    assert made.elsewhere == elsewhere
+
+
+def test_a_file_may_be_named_like_a_stored_style(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "style:0190").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    made = wish(["./style:0190", "./style:0190"], tmp_path / "out.png")
+    assert (list(made.images), made.elsewhere) == (["/content", "/styles/0/image"], ())
+
+
+def test_render_takes_files_alone_and_says_which_is_none(folder: Path) -> None:
+    pictures = ["https://h.example/photo.jpg", "style:0190"]
+    with pytest.raises(InvalidSpec, match="impasto submit") as refused:
+        app()(["render", *pictures, "-o", str(folder / "out.png")], standalone_mode=False)
+    assert [problem.pointer for problem in refused.value.problems] == ["/content", "/styles/0/image"]
 
 
 def test_a_folder_that_is_not_there_is_named(folder: Path) -> None:
