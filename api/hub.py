@@ -6,6 +6,8 @@ Waiting holds no thread: thousands may wait at once.
 from __future__ import annotations
 
 import asyncio
+import math
+import random
 import threading
 from collections import defaultdict
 from contextlib import contextmanager, suppress
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from service.stores.event_store import EventStore
     from service.stores.job_store import JobStore
 
-ANYWAY_S = 15.0
-"""Seconds after which one looks even if one was not woken."""
+ANYWAY_S = 60.0
+"""Seconds after which one looks even if one was not woken, give or take half, so that thousands don't look at once."""
 
 
 class Hub:
@@ -69,10 +71,10 @@ class Hub:
                 changed.set()
 
 
-async def set_within(changed: asyncio.Event, seconds: float) -> None:
-    """Return when a flag is set, or the time is over."""
+async def woken(changed: asyncio.Event, *, within_s: float = math.inf) -> None:
+    """Return when a flag is set, or it is time to look, or the time is over."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(changed.wait(), seconds)
+        await asyncio.wait_for(changed.wait(), min(within_s, ANYWAY_S * random.uniform(0.5, 1.5)))  # noqa: S311 - no secret
 
 
 async def terminal_within(hub: Hub, jobs: JobStore, tenant: str, job_id: str, *, seconds: float) -> Job:
@@ -90,4 +92,4 @@ async def terminal_within(hub: Hub, jobs: JobStore, tenant: str, job_id: str, *,
             left = until - loop.time()
             if job.state.terminal or left <= 0:
                 return job
-            await set_within(changed, min(left, ANYWAY_S))
+            await woken(changed, within_s=left)

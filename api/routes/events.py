@@ -11,7 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import Reader, TheHub, TheServices
-from api.hub import ANYWAY_S, set_within
+from api.hub import woken
 from api.wire.job import JobOut
 from service.errors import Gone, Unavailable
 from service.job import Job
@@ -57,7 +57,7 @@ async def follow_job(
                 tracked = await run_in_threadpool(describe, job, services=services)
                 yield ServerSentEvent(event="end", id=last, data=JobOut.of(tracked))
                 return
-            await set_within(changed, ANYWAY_S)
+            await woken(changed)
 
 
 def _seen(event: Event, job: Job, services: TheServices) -> dict[str, str]:
