@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
 Samples = NDArray[np.uint16]
@@ -25,8 +26,22 @@ _POINTS_PER_MM = 72 / 25.4
 """libvips always writes a resolution: 72 dpi, by which programs that heed it show a point a pixel."""
 
 
+_UPRIGHT: Mapping[int, Callable[[Samples], Samples]] = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.transpose(1, 0, 2),
+    6: lambda stored: stored[::-1].transpose(1, 0, 2),
+    7: lambda stored: stored[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda stored: stored.transpose(1, 0, 2)[::-1],
+}
+"""What turns a stored picture upright, by its EXIF orientation; views, no copies."""
+
+
 @cache
-def _libvips() -> ModuleType:
+def load_libvips() -> ModuleType:
+    """Load the library, which starts no thread yet."""
     import pyvips  # noqa: PLC0415 - starts the library, which only deep pictures need
 
     pyvips.concurrency_set(1)
@@ -41,21 +56,19 @@ def decode_deep(data: bytes, file_format: Literal["PNG", "TIFF"], *, pixels: int
         data: the file.
         file_format: what it is; no other format is tried.
         pixels: width × height as announced to whoever checked the header.
-        orientation: as EXIF numbers it, 1 to 8; of a PNG, where libvips does not heed it.
+        orientation: as EXIF numbers it, 1 to 8.
 
     Raises:
         ValueError: the file has other dimensions or another depth than were announced.
         pyvips.Error: it is damaged or cut off.
     """
-    load = getattr(_libvips().Image, f"{file_format.lower()}load_buffer")
-    image = load(data, fail_on="error")  # reads the header; the pixels come when they are asked for
+    load = getattr(load_libvips().Image, f"{file_format.lower()}load_buffer")
+    # Reads the header; the pixels come when they are asked for, once, and need no second copy or temporary file.
+    image = load(data, fail_on="error", access="sequential")
     if image.width * image.height != pixels or image.format != "ushort":
         raise ValueError("The two decoders disagree about the file.")
-    if file_format == "PNG":
-        image = image.copy()
-        image.set_type(_libvips().GValue.gint_type, "orientation", orientation)
-    samples: Samples = image.autorot().numpy()
-    return samples.reshape(*samples.shape[:2], -1)  # of a single band, NumPy gets two axes
+    samples: Samples = image.numpy()
+    return _UPRIGHT[orientation](samples.reshape(image.height, image.width, -1))
 
 
 def tables_to_srgb(colours: Samples, profile: bytes) -> Samples | None:
@@ -70,7 +83,7 @@ def tables_to_srgb(colours: Samples, profile: bytes) -> Samples | None:
     try:
         converted = image.icc_transform("srgb", embedded=True, intent="perceptual", depth=16)
         return cast("Samples", converted.numpy())
-    except _libvips().Error:
+    except load_libvips().Error:
         return None
 
 
@@ -88,7 +101,7 @@ def encode_deep_tiff(samples: Samples, *, profile: bytes) -> bytes:
 
 def _image(samples: Samples, interpretation: str, profile: bytes | None) -> Any:
     """Wrap samples as an image of libvips, with a profile or none."""
-    vips = _libvips()
+    vips = load_libvips()
     height, width, bands = samples.shape
     # The library reads this memory as long as the image lives; the image keeps a reference to it.
     memory = np.ascontiguousarray(samples).data

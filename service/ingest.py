@@ -113,7 +113,7 @@ def _deep(image: ImageFile, data: bytes) -> Picture:
     bands = samples.shape[2]
     # The fourth band is black in CMYK, and in a TIFF of mode RGB it means nothing.
     matte = samples[..., -1].copy() if image.has_transparency_data and bands in {2, 4} else None
-    colours = samples if image.mode == "CMYK" else samples[..., : 1 if bands < 3 else 3].copy()
+    colours = samples if image.mode == "CMYK" else samples[..., : 1 if bands < 3 else 3]
     profile = _profile(image.info)
     converted = deep_to_srgb(colours, profile) if profile else None
     return _picture(_deep_as_it_is(colours) if converted is None else converted, matte)
@@ -131,13 +131,13 @@ def _shallow(image: ImageFile) -> Picture:
     """Decode all else: 8 bits a sample and fewer, and what is in files so rarely that it is cut down to 8."""
     _mend_colour_key(image)
     image.load()
-    upright = ImageOps.exif_transpose(image)
-    profile = _profile(upright.info)
-    if upright.mode in {"I;16", "I", "F"}:
-        return _picture(_from_deep_grey(upright), None)
-    if not upright.has_transparency_data:
-        return _picture(_srgb(upright, profile), None)
-    colours, alpha = _parted(upright)
+    ImageOps.exif_transpose(image, in_place=True)
+    profile = _profile(image.info)
+    if image.mode in {"I;16", "I", "F"}:
+        return _picture(_from_deep_grey(image), None)
+    if not image.has_transparency_data:
+        return _picture(_srgb(image, profile), None)
+    colours, alpha = _parted(image)
     return _picture(_srgb(colours, profile), np.asarray(alpha))
 
 
@@ -160,7 +160,8 @@ def _mend_colour_key(image: ImageFile) -> None:
 def _parted(image: Image.Image) -> tuple[Image.Image, Image.Image]:
     """Part a transparent image into its colours, grey where they are grey, and its alpha."""
     grey = image.mode in {"L", "LA", "La"}
-    straight = image.convert("LA" if grey else "RGBA")
+    mode = "LA" if grey else "RGBA"
+    straight = image if image.mode == mode else image.convert(mode)
     return straight.convert("L" if grey else "RGB"), straight.getchannel("A")
 
 
@@ -188,7 +189,7 @@ def _srgb(image: Image.Image, profile: bytes | None) -> Pixels:
             converted = None  # it is one for another kind of colours
         if converted is not None:
             return np.asarray(converted)
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _from_deep_grey(image: Image.Image) -> Pixels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
@@ -47,7 +48,7 @@ def encode_stored(picture: Picture) -> bytes:
     if samples.dtype == np.uint16:
         return encode_deep_png(sixteen_bits(samples), profile=None, compression=1)
     file = BytesIO()
-    Image.fromarray(samples).save(file, "PNG", compress_level=1)
+    Image.fromarray(samples).save(file, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return file.getvalue()
 
 

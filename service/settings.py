@@ -74,6 +74,13 @@ class Settings(BaseSettings):
     image_max_pixels: PositiveInt = Field(40_000_000, description="Width × height of an image, at most.")
     image_max_side: PositiveInt = Field(16_384, description="Longest side of an image, in pixels.")
     image_max_aspect: PositiveFloat = Field(16.0, description="Longest over shortest side, at most.")
+    ingest_at_once: PositiveInt | None = Field(
+        None, description="Images decoded at the same time by one API process; unset: one a core."
+    )
+    ingest_memory_bytes: PositiveInt = Field(
+        1280 * 1024**2, description="Memory that decoding one image may take; of 16 bits a pixel takes up to 25 bytes."
+    )
+    ingest_cpu_s: PositiveFloat = Field(8.0, description="Seconds of computing that decoding one image may take.")
     size_max: int = Field(
         2048, ge=64, le=8192, description="Longest side that is painted here; a pixel takes about 5 kB of memory."
     )

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from uuid_utils import uuid7
 
-from service.ingest import ImageLimits, ingest
-from service.pictures import encode_stored
+from service.ingest import ImageLimits
 from service.stores.upload_store import Upload
 
 if TYPE_CHECKING:
@@ -42,9 +41,8 @@ def upload(
         Unavailable: a store is out of reach; the caller learns no id, and what is stored is purged in time.
     """
     settings = services.settings
-    taken = ingest(data, image_limits(settings))
-    stored = encode_stored(taken.picture)
-    digest = hashlib.sha256(stored).hexdigest()
+    taken = services.sandbox.ingest(data, image_limits(settings))
+    digest = hashlib.sha256(taken.png).hexdigest()
     record = Upload(
         tenant=tenant,
         id=expected or str(uuid7()),
@@ -53,10 +51,10 @@ def upload(
         stored_sha256=digest,
         bytes=taken.bytes,
         content_type=taken.content_type,
-        width=taken.picture.width,
-        height=taken.picture.height,
+        width=taken.width,
+        height=taken.height,
         expires_ms=0,
     )
     record = services.uploads.save(record, ttl_s=ttl_s or settings.upload_ttl_s, expected=expected is not None)
-    services.blobs.put(record.key, stored, content_type="image/png")
+    services.blobs.put(record.key, taken.png, content_type="image/png")
     return record

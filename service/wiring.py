@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from service.fetch import Outside
+from service.sandbox.kept import Sandbox
 from service.stores.batch_store import BatchStore
 from service.stores.blob_store import BlobStore
 from service.stores.claim_store import ClaimStore
@@ -48,6 +49,7 @@ class Services:
     blobs: BlobStore
     queue: Queue
     outside: Outside
+    sandbox: Sandbox
     webhooks: WebhookStore
     deliveries: DeliveryStore
     _redis: RedisClient
@@ -60,6 +62,7 @@ class Services:
 
     def close(self) -> None:
         """Close every connection."""
+        self.sandbox.close()
         self.queue.close()
         self.blobs.close()
         self._redis.close()
@@ -90,6 +93,7 @@ def open_services(settings: Settings) -> Services:
         blobs=BlobStore(settings),
         queue=Queue(celery_app(settings)),
         outside=Outside(settings),
+        sandbox=Sandbox(settings),
         webhooks=WebhookStore(client, prefix=prefix),
         deliveries=DeliveryStore(client, prefix=prefix),
         _redis=client,

@@ -24,6 +24,7 @@
     │   ├── JobStoreUnavailable
     │   ├── BlobStoreUnavailable
     │   │   └── BucketMissing       S3 answers, but has no such bucket
+    │   ├── IngestUnavailable       no process can be had that decodes an image
     │   ├── QueueUnavailable
     │   └── QueueFull               too many jobs wait already
     ├── RenderError                 why an attempt ended without a picture
@@ -101,6 +102,7 @@ from service.errors.setup import (
 from service.errors.unavailable import (
     BlobStoreUnavailable,
     BucketMissing,
+    IngestUnavailable,
     JobStoreUnavailable,
     QueueFull,
     QueueUnavailable,
@@ -120,6 +122,7 @@ __all__ = [
     "Gone",
     "IdTaken",
     "ImpastoError",
+    "IngestUnavailable",
     "InputMissing",
     "InvalidImage",
     "InvalidSpec",

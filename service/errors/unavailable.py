@@ -38,6 +38,13 @@ class BucketMissing(BlobStoreUnavailable):
         super().__init__(f"There is no bucket {bucket!r}: make it, or name another in IMPASTO_S3_BUCKET.")
 
 
+class IngestUnavailable(Unavailable):
+    """Raised when no process can be had that decodes an image, or too many images wait for one."""
+
+    code = "ingest_unavailable"
+    title = "Images can't be taken in right now"
+
+
 class QueueUnavailable(Unavailable):
     """Raised when the doorbell can't be rung; harmless, for the keeper rings again."""
 

@@ -134,6 +134,7 @@ async def _ended(
         return (time.perf_counter() - sent[jobs[n % JOBS]]) * 1000
 
     hearing = [asyncio.create_task(heard_ms(n)) for n in range(len(streams))]
+    await asyncio.sleep(1)  # until all of them read
     begun = time.perf_counter()
     for n, job in enumerate(jobs):
         await asyncio.sleep(max(0.0, begun + n / ENDS - time.perf_counter()))

@@ -1,0 +1,7 @@
+"""Where bytes from strangers are decoded: a process of its own for each image, that may do next to nothing.
+
+kept.py          our side: `Sandbox` hands an image in, and believes little of what comes out
+nursery.py       the process that forks a child for each image, single-threaded and with all code loaded
+confinement.py   what the system takes away from it: network, files, memory, time
+frames.py        what passes between them
+"""

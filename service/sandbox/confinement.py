@@ -1,0 +1,103 @@
+"""What a process gives up before it touches a stranger's bytes: the network, files, privileges; memory and time.
+
+Each is asked of the kernel, which may not have it: what was refused is reported, and `impasto doctor` says so.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from dataclasses import asdict, dataclass
+
+_CLONE_NEWUSER, _CLONE_NEWNET = 0x1000_0000, 0x4000_0000
+_PR_SET_NO_NEW_PRIVS = 38
+_CREATE_RULESET, _RESTRICT_SELF = 444, 446
+"""Landlock's system calls, the same on every architecture (landlock(7))."""
+_RULESET_VERSION = 1
+_FILES_BY_ABI = ((1, 13), (2, 14), (3, 15), (5, 16))
+"""How many kinds of access to files each version of Landlock knows."""
+_BIND_AND_CONNECT = 0b11
+_NETWORK_SINCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Confined:
+    """What the kernel took away: new files and processes' memory (Landlock), every network, new privileges."""
+
+    files: bool
+    network: bool
+    privileges: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one image may take.
+
+    Attributes:
+        memory_bytes: of the child, beyond what it shares with everybody: libraries.
+        cpu_s: seconds of computing.
+        wall_s: seconds that pass.
+    """
+
+    memory_bytes: int
+    cpu_s: float
+    wall_s: float
+
+
+TOO_MUCH = "Decoding the image takes more memory or time than it may."
+
+SHARED_BYTES = 2 * 1024**3
+"""Addresses for libraries and threads' stacks, which take no memory by themselves."""
+
+
+def confine() -> Confined:
+    """Give up the network, files and privileges, for this process and all that it forks. It has one thread yet."""
+    if sys.platform != "linux":
+        return Confined(files=False, network=False, privileges=False)
+    libc = ctypes.CDLL(None, use_errno=True)
+    privileges = libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+    network = libc.unshare(_CLONE_NEWNET) == 0 or libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0
+    return Confined(files=privileges and _landlocked(libc), network=network, privileges=privileges)
+
+
+def _landlocked(libc: ctypes.CDLL) -> bool:
+    """Open no file any more, make none, and look into no other process."""
+    version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(_RULESET_VERSION))
+    if version < 1:
+        return False
+    kinds = max(count for abi, count in _FILES_BY_ABI if abi <= version)
+    handled = [(1 << kinds) - 1, *([_BIND_AND_CONNECT] if version >= _NETWORK_SINCE else [])]
+    ruleset = (ctypes.c_uint64 * len(handled))(*handled)
+    descriptor = libc.syscall(_CREATE_RULESET, ruleset, ctypes.c_size_t(ctypes.sizeof(ruleset)), ctypes.c_uint(0))
+    if descriptor < 0:
+        return False
+    try:
+        return bool(libc.syscall(_RESTRICT_SELF, descriptor, ctypes.c_uint(0)) == 0)
+    finally:
+        os.close(descriptor)
+
+
+def allow(allowance: Allowance) -> None:
+    """Let the kernel end this process when it has used up what it may take."""
+    cpu_s = max(1, round(allowance.cpu_s))
+    limits = {
+        resource.RLIMIT_AS: allowance.memory_bytes + SHARED_BYTES,
+        resource.RLIMIT_DATA: allowance.memory_bytes,
+        resource.RLIMIT_CPU: cpu_s,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+    }
+    for what, limit in limits.items():
+        _, most = resource.getrlimit(what)
+        value = limit if most == resource.RLIM_INFINITY else min(limit, most)
+        resource.setrlimit(what, (value, value))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, allowance.wall_s)
+
+
+def facts(confined: Confined) -> dict[str, bool]:
+    """Write down what was taken away."""
+    return asdict(confined)

@@ -1,0 +1,113 @@
+"""The nursery: loads all that decoding needs, gives up what it can, and forks a child for each image.
+
+Run as `python -m service.sandbox.nursery FD`, where FD is a Unix socket. It sends what it gave up; then, for each
+socket that it is sent, a child takes an image from there, answers, and ends. No child sees another one's image, and a
+child that was taken over by its image can reach nothing but the socket on which its answer goes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+
+from service.deep import load_libvips
+from service.errors import InvalidImage
+from service.ingest import ImageLimits, ingest
+from service.pictures import encode_stored, srgb_profile
+from service.sandbox.confinement import TOO_MUCH, Allowance, allow, confine, facts
+from service.sandbox.frames import Cut, receive, send
+
+PLUGINS = (JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
+"""Loaded beforehand: a child can't."""
+
+OVERDUE_S = 1.0
+"""Beyond its own time, after which a child that has put off its alarm is ended from outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What every child of a nursery is told: what it may take, and the largest file that it is given."""
+
+    allowance: Allowance
+    file_max: int
+
+
+def main(descriptor: int) -> None:
+    """Serve until the other side of the socket is closed."""
+    control = socket.socket(fileno=descriptor)
+    said, _ = receive(control, body_max=0)
+    duty = Duty(Allowance(**said["allowance"]), said["file_max"])
+    _prepare()
+    send(control, facts(confine()))
+    children: dict[int, float] = {}
+    while True:
+        _end(children, at=time.monotonic())
+        wait_s = min(children.values()) - time.monotonic() if children else None
+        if not select.select([control], [], [], None if wait_s is None else max(0.05, wait_s))[0]:
+            continue
+        word, descriptors, *_ = socket.recv_fds(control, 1, 1)
+        if not word:
+            break
+        with socket.socket(fileno=descriptors[0]) as line:
+            child = os.fork()
+            if child == 0:
+                control.close()
+                _serve(line, duty)
+            children[child] = time.monotonic() + duty.allowance.wall_s + OVERDUE_S
+    _end(children, at=float("inf"))
+
+
+def _prepare() -> None:
+    """Load what is otherwise loaded when it is first needed."""
+    Image.init()
+    srgb_profile()
+    load_libvips()
+
+
+def _end(children: dict[int, float], *, at: float) -> None:
+    """Forget the children that have ended, and end those whose time is over."""
+    for child, until in list(children.items()):
+        if until <= at:
+            os.kill(child, signal.SIGKILL)
+        ended, _ = os.waitpid(child, 0 if until <= at else os.WNOHANG)
+        if ended:
+            del children[child]
+
+
+def _serve(line: socket.socket, duty: Duty) -> None:
+    """Be a child: take one image in, answer, end."""
+    try:
+        allow(duty.allowance)
+        send(line, *_answer(line, file_max=duty.file_max))
+    except (Cut, OSError, MemoryError):
+        os._exit(1)
+    os._exit(0)
+
+
+def _answer(line: socket.socket, *, file_max: int) -> tuple[dict[str, Any], bytes]:
+    asked, data = receive(line, body_max=file_max)
+    try:
+        taken = ingest(data, ImageLimits(**asked))
+        del data  # its memory is needed
+        stored = encode_stored(taken.picture)
+    except InvalidImage as error:
+        return {"refused": str(error)}, b""
+    except Exception:  # noqa: BLE001 - whatever encoding a decoded picture may raise: memory, above all
+        return {"refused": TOO_MUCH}, b""
+    return {
+        "content_type": taken.content_type,
+        "width": taken.picture.width,
+        "height": taken.picture.height,
+    }, stored
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
