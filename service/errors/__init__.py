@@ -87,6 +87,7 @@ from service.errors.refused import (
     UploadWaiting,
     UrlRefused,
     UrlUnreachable,
+    pointer_to,
 )
 from service.errors.root import (
     ImpastoError,
@@ -153,4 +154,5 @@ __all__ = [
     "WeightsMissing",
     "WeightsUnavailable",
     "WorkerLost",
+    "pointer_to",
 ]
