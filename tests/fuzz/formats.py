@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from tests.fuzz.mutations import Part, Parts
@@ -85,7 +86,7 @@ def _tiff_parts(data: bytes) -> Iterator[Part]:
     (start,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, start)
     cuts = [0, 2, 4, 8, start, *(start + 2 + 12 * n for n in range(count + 1)), start + 6 + 12 * count, len(data)]
-    yield from (Part(b"", data[at:end]) for at, end in zip(cuts, cuts[1:], strict=False) if at < end)
+    yield from (Part(b"", data[at:end]) for at, end in pairwise(cuts) if at < end)
 
 
 def _tiff(parts: Sequence[Part]) -> bytes:

@@ -1,7 +1,7 @@
 """Files taken apart, tampered with, and put together again.
 
-A file is a list of parts: a head that says what it is, and a body. Each format puts its own lengths and checksums around
-them, so that what was tampered with still reaches the decoder.
+A file is a list of parts: a head that says what it is, and a body. Each format puts its own lengths and checksums
+around them, so that what was tampered with still reaches the decoder.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def profile_of(space: bytes, tags: Mapping[bytes, bytes], *, connection: bytes =
 def _table(inputs: int) -> bytes:
     """Write a table of two points a channel (`mft1`) that gives grey Lab whatever comes in."""
     head = b"mft1" + bytes(4) + bytes((inputs, 3, 2, 0)) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
-    return head + bytes(range(256)) * inputs + bytes((128,)) * (3 * 2**inputs) + bytes(range(256)) * 3
+    return head + bytes(range(256)) * inputs + bytes((128,)) * (3 << inputs) + bytes(range(256)) * 3
 
 
 _GAMMA = b"curv" + bytes(4) + struct.pack(">IHH", 1, 563, 0)

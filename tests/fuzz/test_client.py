@@ -115,7 +115,9 @@ def test_a_webhook_that_was_signed_is_an_event_or_refused(data: Any) -> None:
     body = json.dumps(data).encode()
     signature = base64.b64encode(hmac.digest(KEY, b"m.1000." + body, hashlib.sha256)).decode()
     headers = {"webhook-id": "m", "webhook-timestamp": "1000", "webhook-signature": f"v1,{signature} v1,é"}
+    why = ""
     try:
         verify_webhook(headers, body, SECRET, now=1000)
     except WebhookInvalid as refused:
-        assert "no event" in str(refused)
+        why = str(refused)
+    assert why in {"", "It is signed, but no event."}

@@ -24,12 +24,13 @@ def read(parse: Callable[[Any], Any], data: Any, whole: Any = None, where: Calla
     try:
         return parse(data)
     except InvalidSpec as refused:
-        assert refused.problems
-        for problem in refused.problems:
-            pointer = where(problem.pointer)
-            assert leads_somewhere(pointer, data if whole is None else whole), pointer
-            assert problem.detail
-        return None
+        problems = refused.problems
+    assert problems
+    for problem in problems:
+        pointer = where(problem.pointer)
+        assert leads_somewhere(pointer, data if whole is None else whole), pointer
+        assert problem.detail
+    return None
 
 
 def plain(spec: RenderSpec | StyleSpec) -> Any:

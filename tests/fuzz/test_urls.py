@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
@@ -79,7 +79,7 @@ class World(httpcore.NetworkStream):
     sent: list[bytes] = field(default_factory=list)
     unread: bytes = b""
 
-    def connect_tcp(self, _: Any, host: str, *__: Any, **___: Any) -> World:
+    def connect_tcp(self, host: str, *_: Any, **__: Any) -> World:
         self.connected.append(host)
         self.unread = self.answers[(len(self.connected) - 1) % len(self.answers)]
         self.sent.append(b"")
@@ -105,7 +105,7 @@ class World(httpcore.NetworkStream):
 @contextmanager
 def network(*answers: bytes) -> Iterator[World]:
     world = World(list(answers))
-    with patch.object(httpcore.SyncBackend, "connect_tcp", lambda *args, **more: world.connect_tcp(*args, **more)):
+    with patch.object(httpcore.SyncBackend, "connect_tcp", world.connect_tcp):
         yield world
 
 
@@ -152,11 +152,8 @@ def test_a_url_leads_to_public_addresses_or_is_refused(url: str, found: list[str
 @given(st.lists(ANSWERS, min_size=1, max_size=5), st.lists(ADDRESSES, min_size=1, max_size=2))
 @example([b"HTTP/1.1 302 X\r\nLocation: https://[::1\r\nContent-Length: 0\r\n\r\n"], ["1.1.1.1"])
 def test_whatever_a_server_answers_nobody_is_led_to_other_addresses(answers: list[bytes], found: list[str]) -> None:
-    with network(*answers) as world:
-        try:
-            outside(found).get("https://example.com/", max_bytes=10)
-        except (UrlRefused, UrlUnreachable):
-            pass
+    with network(*answers) as world, suppress(UrlRefused, UrlUnreachable):
+        outside(found).get("https://example.com/", max_bytes=10)
     assert all(is_public(address) for address in world.connected)
     assert len(world.connected) <= 4
 
@@ -185,11 +182,14 @@ REDIS = st.builds(
 @given(REDIS | TEXT)
 @example("redis://h/" + "9" * 5000)
 def test_the_address_of_redis_is_read_or_refused_without_being_shown(url: str) -> None:
+    why = ""
     try:
         address = read_address(url)
     except ValueError as refused:
-        assert str(refused).startswith("IMPASTO_REDIS_URL ")
-        assert "cret" not in str(refused)
+        why = str(refused)
+    if why:
+        assert why.startswith("IMPASTO_REDIS_URL ")
+        assert "cret" not in why
     else:
         assert address.nodes or address.socket
         assert address.database >= 0

@@ -137,9 +137,14 @@ def _places(data: Any) -> Any:
             yield from _places(data[name])
 
 
+def well_formed(pointer: str) -> bool:
+    """Say whether it is a JSON pointer (RFC 6901, 3)."""
+    return re.fullmatch(r"(/([^/~]|~[01])*)*", pointer, re.DOTALL) is not None
+
+
 def leads_somewhere(pointer: str, data: Any) -> bool:
     """Say whether a pointer (RFC 6901) names something that is there, or a member that an object or list lacks."""
-    if re.fullmatch(r"(/([^/~]|~[01])*)*", pointer, re.DOTALL) is None:
+    if not well_formed(pointer):
         return False
     at = data
     for token in (part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]):
