@@ -81,7 +81,7 @@ class Message:
 MESSAGE_MAX = 4 * 1024**2
 """Bytes of one message, all its lines together; the longest that the service sends is a job, of some kilobytes."""
 
-_SENDABLE = re.compile(r"[\x20-\x7e]*")
+_SENDABLE = re.compile(r"[\x21-\x7e]{0,256}")
 """Ids that can be sent back as a header, as all of the service's can."""
 
 
@@ -158,13 +158,8 @@ def read_event(message: Message) -> JobEvent:
                 return EndEvent(message.id, Job.model_validate(data))
             case kind:
                 return OtherEvent(message.id, kind, data)
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:  # pydantic's errors are ValueErrors
+    # pydantic's errors are ValueErrors
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Unreachable(f"The event {message.kind} is none that this client knows") from error
 
 

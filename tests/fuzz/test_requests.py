@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import suppress
@@ -118,6 +119,29 @@ def test_no_question_breaks_the_service(
     assert answer.status_code < 500, answer.text
     if answer.status_code >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+LIMITS = st.dictionaries(
+    st.sampled_from(["requests_per_minute", "burst", "jobs_in_flight", "bytes_per_day"]),
+    st.integers(-1, 2**54) | st.sampled_from([2**53 - 1, 2**63, 10**400]) | st.floats() | TEXT,
+)
+
+
+@pytest.mark.servers
+@given(LIMITS, st.datetimes(timezones=st.timezones()).map(str) | TEXT | st.none())
+@example({"burst": 10**400}, None)
+@example({"requests_per_minute": 2**53 - 1, "burst": 1}, None)
+@example({"requests_per_minute": 1, "burst": 2**53 - 1}, None)
+@example({}, "9999-12-31T23:59:59-23:59")
+def test_a_key_of_any_limits_is_refused_or_works(
+    client: httpx.Client, limits: dict[str, object], expires_at: str | None
+) -> None:
+    body = json.dumps({"name": "x", "limits": limits, "expires_at": expires_at})
+    made = client.post("/v1/keys", content=body, headers={"Content-Type": "application/json"})
+    assert made.status_code in {201, 422}, made.text
+    if made.status_code == 201:
+        answer = client.get("/v1/jobs", headers={"Authorization": f"Bearer {made.json()['key']}"})
+        assert answer.status_code in {200, 401}, answer.text
 
 
 @pytest.mark.servers
