@@ -29,7 +29,7 @@ settings.register_profile(
     max_examples=150,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-settings.register_profile("long", settings.get_profile("short"), derandomize=False, max_examples=500, print_blob=True)
+settings.register_profile("long", settings.get_profile("short"), derandomize=False, max_examples=200, print_blob=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
