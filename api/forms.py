@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 
-from service.errors import FieldProblem, InvalidSpec
+from service.errors import FieldProblem, InvalidSpec, pointer_to
 from service.spec import MAX_REGIONS, MAX_STYLES, RenderSpec, parse_spec, place_image
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ async def _from_form(form: FormData) -> Any:
         raise InvalidSpec(FieldProblem("/spec", "this part is a JSON object, as text"))
     unknown = [name for name in form if name not in {"spec", "style"} and not IMAGE_PARTS.fullmatch(name)]
     if unknown:
-        raise InvalidSpec(*(FieldProblem(f"/{name}", "there is no such part") for name in unknown))
+        raise InvalidSpec(*(FieldProblem(pointer_to(*name.split("/")), "there is no such part") for name in unknown))
     files = {name: part for name, part in form.multi_items() if name not in {"spec", "style"}}
     files |= {f"styles/{n}/image": part for n, part in enumerate(form.getlist("style"))}
     data.setdefault("kind", "transfer")

@@ -10,6 +10,7 @@ Two drivers read it, each with dialects of its own; here is the only reading.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -106,7 +107,7 @@ def _socket(parts: SplitResult) -> tuple[str, None, int]:
 
 def _database(segments: Sequence[str]) -> int:
     number = segments[0] if segments else ""
-    if len(segments) > 1 or not (number.isdecimal() or not number):
+    if len(segments) > 1 or re.fullmatch("[0-9]{0,4}", number) is None:
         raise _refuse("must end in the number of a database, such as /0; / in a password is written %2F")
     return int(number or 0)
 

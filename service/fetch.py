@@ -110,7 +110,7 @@ class Outside:
                 answer = self._ask("GET", url, until=until, answer_max=max_bytes + 1)
             if answer.status not in {301, 302, 303, 307, 308}:
                 break
-            following = urljoin(url, answer.headers.get("location", ""))
+            following = _joined(url, answer.headers.get("location", ""))
             if parts.scheme == "https" and not following.startswith("https:"):
                 raise _unreachable(url, "it leads from https to http")
             url = following
@@ -154,8 +154,9 @@ class Outside:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
+        parts = urlsplit(url)
         own = {
-            "Host": urlsplit(url).netloc,
+            "Host": parts.netloc,
             "User-Agent": f"Impasto/{service.__version__}",
             "Accept-Encoding": "identity",
         }
@@ -164,7 +165,7 @@ class Outside:
             httpcore.ConnectionPool(ssl_context=self._tls, network_backend=Checked(self._addresses, until)) as pool,
             pool.stream(
                 method,
-                url,
+                _in_parts(parts),
                 headers=list({**own, **(headers or {})}.items()),
                 content=body,
                 extensions={"timeout": timeouts},
@@ -189,6 +190,9 @@ class Outside:
             raise UrlRefused(f"this is no URL of at most {URL_MAX} ASCII characters")
         if "@" in parts.netloc:
             raise UrlRefused("a URL with a user or a password in it is not used")
+        bracketed = parts.netloc.startswith("[") and ":" in host
+        if "[" in parts.netloc and not bracketed:
+            raise UrlRefused("brackets stand around an IPv6 address alone")
         if not (_NAME.fullmatch(host) or _is_plain_address(host) or self._allows(host, port)):
             raise UrlRefused("its host is neither a full name nor a plainly written address")
         if parts.scheme == "https" and port in {None, 80, 443}:
@@ -226,6 +230,22 @@ def _within(address: str, network: str) -> bool:
         return ip_address(address) in ip_network(network)
     except ValueError:
         return False
+
+
+def _joined(url: str, location: str) -> str:
+    """Say where a redirect leads."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise _unreachable(url, "it leads to what is no URL") from None
+
+
+def _in_parts(parts: SplitResult) -> httpcore.URL:
+    """Hand a URL over as it was written: httpcore's own reading leaves out what follows a semicolon in the path."""
+    query = f"?{parts.query}" if parts.query else ""
+    return httpcore.URL(
+        scheme=parts.scheme, host=parts.hostname or "", port=parts.port, target=f"{parts.path or '/'}{query}"
+    )
 
 
 def _port(parts: SplitResult) -> int:

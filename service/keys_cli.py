@@ -14,7 +14,7 @@ from rich.table import Table
 
 from service.keys import OVERLAP_HOURS, SCOPES, create_key, revoke_key, rotate_key
 from service.settings import read_settings
-from service.stores.key_store import Limits
+from service.stores.key_store import LIMIT_MAX, Limits
 from service.terminal import AsJson, print_json
 from service.wiring import open_services
 
@@ -44,10 +44,16 @@ def _create(
     tenant: Annotated[str, typer.Option(help="Whose jobs it sees.")] = "default",
     scope: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(sorted(SCOPES))}; repeatable.")] = None,
     expires_days: Annotated[float | None, typer.Option(min=0.001, help="It ends by itself after so long.")] = None,
-    requests_per_minute: Annotated[int | None, typer.Option(min=1, help="How fast its allowance comes back.")] = None,
-    burst: Annotated[int | None, typer.Option(min=1, help="Requests that it may make at once.")] = None,
-    jobs_in_flight: Annotated[int | None, typer.Option(min=1, help="Jobs of it that may be open.")] = None,
-    bytes_per_day: Annotated[int | None, typer.Option(min=1, help="Bytes that it may bring in a day.")] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(min=1, max=LIMIT_MAX, help="How fast its allowance comes back.")
+    ] = None,
+    burst: Annotated[int | None, typer.Option(min=1, max=LIMIT_MAX, help="Requests that it may make at once.")] = None,
+    jobs_in_flight: Annotated[
+        int | None, typer.Option(min=1, max=LIMIT_MAX, help="Jobs of it that may be open.")
+    ] = None,
+    bytes_per_day: Annotated[
+        int | None, typer.Option(min=1, max=LIMIT_MAX, help="Bytes that it may bring in a day.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, once. What it may ask for is what the settings say, unless an option says otherwise.

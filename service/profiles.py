@@ -51,25 +51,26 @@ def _formula(profile: bytes, bands: int) -> tuple[list[Curve], NDArray[np.float3
     return [_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")], matrix.astype(np.float32)
 
 
-def _to_xyz(tags: Mapping[bytes, bytes]) -> NDArray[np.float64]:
+def _to_xyz(tags: Mapping[bytes, memoryview]) -> NDArray[np.float64]:
     """Read the primaries as the columns of a matrix, from linear light to XYZ under D50."""
     columns = [tags.get(name, b"")[8:20] for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
     return np.array([_fixed(column) for column in columns]).reshape(3, 3).T
 
 
-def _tags(profile: bytes) -> Mapping[bytes, bytes]:
-    """Cut a profile into its tags (ICC.1:2022, 7.3)."""
+def _tags(profile: bytes) -> Mapping[bytes, memoryview]:
+    """Cut a profile into its tags (ICC.1:2022, 7.3), which may share their bytes, so nothing is copied."""
     (count,) = struct.unpack_from(">I", profile, 128)
     entries = [struct.unpack_from(">4sII", profile, 132 + 12 * n) for n in range(count)]
-    return {name: profile[start : start + size] for name, start, size in entries}
+    whole = memoryview(profile)
+    return {name: whole[start : start + size] for name, start, size in entries}
 
 
-def _fixed(data: bytes) -> list[float]:
+def _fixed(data: memoryview | bytes) -> list[float]:
     """Read s15Fixed16 numbers."""
     return [number / 65536 for (number,) in struct.iter_unpack(">i", data)]
 
 
-def _curve(tag: bytes) -> Curve:
+def _curve(tag: memoryview) -> Curve:
     """Read a tone curve (ICC.1:2022, 10.6 and 10.18)."""
     x = np.linspace(0, 1, 65536)
     kind, _, count = struct.unpack_from(">4sII", tag)
@@ -87,7 +88,7 @@ def _curve(tag: bytes) -> Curve:
     return np.nan_to_num(y).clip(0, 1).astype(np.float32)
 
 
-def _parametric(x: NDArray[np.float64], kind: int, data: bytes) -> NDArray[np.float64]:
+def _parametric(x: NDArray[np.float64], kind: int, data: memoryview) -> NDArray[np.float64]:
     """Evaluate (a·x + b)^g + e from d on, and c·x + f below; the first kinds leave parameters out (table 68)."""
     if kind > 4:
         raise ValueError(f"There is no parametric curve of type {kind}.")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from service.errors import FieldProblem, InvalidSpec
+from service.errors import FieldProblem, InvalidSpec, pointer_to
 from service.networks import NETWORKS
 from service.options import CONTENT_LAYERS, CONVERGED_AFTER, LADDER_LAYERS, PRESETS, PaintOptions, style_layers
 
@@ -151,7 +151,7 @@ def _unknown_layers(options: PaintOptions) -> Problems:
         for layer in getattr(options, field):
             if layer not in known:
                 sentence = f"{options.network} has no layer {layer!r}; it has {', '.join(known)}"
-                yield FieldProblem(f"/options/{field}/{layer}", sentence)
+                yield FieldProblem(pointer_to("options", field, layer), sentence)
 
 
 def _weightless(options: PaintOptions, spec: RenderSpec) -> Problems:
@@ -168,7 +168,8 @@ def _weightless(options: PaintOptions, spec: RenderSpec) -> Problems:
         elif spec.ladder:
             for layer, weight in getattr(options, f"{side}_layers").items():
                 if weight == 0:
-                    yield FieldProblem(f"/options/{side}_layers/{layer}", "a rung of a ladder weighs more than 0")
+                    pointer = pointer_to("options", f"{side}_layers", layer)
+                    yield FieldProblem(pointer, "a rung of a ladder weighs more than 0")
 
 
 def _unfitting_options(options: PaintOptions, spec: RenderSpec) -> Problems:

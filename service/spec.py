@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_serializer, model_validator
 
-from service.errors import FieldProblem, InvalidSpec
+from service.errors import FieldProblem, InvalidSpec, pointer_to
 from service.options import Frozen, PaintOptions
 
 if TYPE_CHECKING:
@@ -279,8 +279,7 @@ def field_problems(details: Iterable[ErrorDetails], *, below: int = 0) -> list[F
 
 def _pointer(loc: Iterable[str | int]) -> str:
     """Write a location as a pointer, without the names that pydantic gives to the branches of a union."""
-    parts = [str(part) for part in loc if not (isinstance(part, str) and part.startswith(_BRANCHES))]
-    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+    return pointer_to(*(part for part in loc if not (isinstance(part, str) and part.startswith(_BRANCHES))))
 
 
 _BRANCHES = ("dict[", "literal[", "[key]", "tuple[")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from api.client.answers import Job
 from api.client.errors import Unreachable
@@ -13,6 +13,8 @@ from service.job import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,34 +78,62 @@ class Message:
     data: str
 
 
+MESSAGE_MAX = 4 * 1024**2
+"""Bytes of one message, all its lines together; the longest that the service sends is a job, of some kilobytes."""
+
+_SENDABLE = re.compile(r"[\x21-\x7e]{0,256}")
+"""Ids that can be sent back as a header, as all of the service's can."""
+
+
 @dataclass
 class EventReader:
     """Bytes as they come → the messages that are whole; what is cut off at the end is none."""
 
-    _rest: bytes = b""
+    _begun: bytearray = field(default_factory=bytearray)
+    _size: int = 0
+    _returned: bool = False
     _fields: dict[str, list[str]] = field(default_factory=dict)
     _id: str = ""
 
     def feed(self, piece: bytes) -> Iterator[Message]:
-        """Read on."""
-        # A carriage return at the end may be half of a line's end.
-        *lines, self._rest = re.split(rb"\r\n|\n|\r(?!$)", self._rest + piece)
-        for line in lines:
+        """Read on.
+
+        Raises:
+            Unreachable: a message is longer than MESSAGE_MAX; something else answers there.
+        """
+        # A line's end may be cut in half: a carriage return, and the line feed that belongs to it.
+        fresh = piece.removeprefix(b"\n") if self._returned else piece
+        self._returned = piece.endswith(b"\r") or (self._returned and not piece)
+        *ended, begun = re.split(rb"\r\n|\n|\r", fresh)
+        for end in ended:
+            self._grow(end)
+            line, self._begun = bytes(self._begun), bytearray()
             if line:
-                self._take(line.decode(errors="replace"))
+                self._take(line)
             elif (message := self._whole()) is not None:
                 yield message
+        self._grow(begun)
 
-    def _take(self, line: str) -> None:
-        name, _, value = line.partition(":")
-        self._fields.setdefault(name, []).append(value.removeprefix(" "))
+    def _grow(self, part: bytes) -> None:
+        """Add to the line that has begun."""
+        self._size += len(part)
+        if self._size > MESSAGE_MAX:
+            raise Unreachable(f"An event is longer than {MESSAGE_MAX} bytes")
+        self._begun += part
+
+    def _take(self, line: bytes) -> None:
+        name, _, value = line.decode(errors="replace").partition(":")
+        if name in {"data", "event", "id"}:
+            self._fields.setdefault(name, []).append(value.removeprefix(" "))
+        else:  # a comment, or a field that means nothing here: nothing of it is kept
+            self._size -= len(line)
 
     def _whole(self) -> Message | None:
-        fields, self._fields = self._fields, {}
-        self._id = fields.get("id", [self._id])[-1]
+        fields, self._fields, self._size = self._fields, {}, 0
+        self._id = next((name for name in reversed(fields.get("id", ())) if _SENDABLE.fullmatch(name)), self._id)
         if "data" not in fields:
             return None
-        return Message(self._id, fields.get("event", ["message"])[-1], "\n".join(fields["data"]))
+        return Message(self._id, fields.get("event", [""])[-1] or "message", "\n".join(fields["data"]))
 
 
 def read_event(message: Message) -> JobEvent:
@@ -116,19 +146,28 @@ def read_event(message: Message) -> JobEvent:
         data = json.loads(message.data)
         match message.kind:
             case "state":
-                return StateEvent(message.id, _status(data["status"]))
+                return StateEvent(message.id, _status(_checked(data["status"], str)))
             case "progress":
-                return ProgressEvent(message.id, dict(data))
+                return ProgressEvent(message.id, _checked(data, dict))
             case "preview":
-                return PreviewEvent(message.id, data.get("url"))
+                url = data.get("url")
+                return PreviewEvent(message.id, None if url is None else _checked(url, str))
             case "log":
-                return LogEvent(message.id, data)
+                return LogEvent(message.id, _checked(data, dict))
             case "end":
                 return EndEvent(message.id, Job.model_validate(data))
             case kind:
                 return OtherEvent(message.id, kind, data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:  # pydantic's errors are ValueErrors
+    # pydantic's errors are ValueErrors
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Unreachable(f"The event {message.kind} is none that this client knows") from error
+
+
+def _checked(value: Any, kind: type[T]) -> T:
+    """Give a value that must be of a kind; anything else is a TypeError."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{type(value).__name__} in place of {kind.__name__}")
+    return value
 
 
 def _status(word: str) -> JobState | str:

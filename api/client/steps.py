@@ -82,7 +82,7 @@ class Reply:
             return float(said)
         try:
             wait = parsedate_to_datetime(said) - parsedate_to_datetime(self.headers.get("date", ""))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):  # the last one: no calendar has that year
             return None
         return max(0.0, wait.total_seconds())
 

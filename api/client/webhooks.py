@@ -60,7 +60,7 @@ def verify_webhook(
         raise WebhookInvalid("Its time is no number of seconds.")
     if abs((time.time() if now is None else now) - int(sent)) > TOLERANCE_S:
         raise WebhookInvalid("It was sent more than five minutes ago, or by a clock that is ahead.")
-    signed = f"{message_id}.{sent}.".encode() + body
+    signed = f"{message_id}.{sent}.".encode(errors="replace") + body
     keys = [_key(each) for each in ([secret] if isinstance(secret, str) else secret)]
     if not any(_signed_with(key, signed, signatures) for key in keys):
         raise WebhookInvalid("No signature of it was made with this secret.")
@@ -73,7 +73,7 @@ def verify_webhook(
 def _signed_with(key: bytes, signed: bytes, signatures: str) -> bool:
     expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
     found = [signature.removeprefix("v1,") for signature in signatures.split() if signature.startswith("v1,")]
-    return any(hmac.compare_digest(expected, one.encode()) for one in found)
+    return any(hmac.compare_digest(expected, one.encode(errors="replace")) for one in found)
 
 
 def _key(secret: str) -> bytes:

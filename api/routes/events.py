@@ -20,7 +20,7 @@ from service.track import describe, preview_url
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-_ID = re.compile(r"\d{1,15}-\d{1,9}")
+_ID = re.compile(r"[0-9]{1,15}-[0-9]{1,9}")
 
 
 def known(job_id: str, caller: Reader, services: TheServices) -> Job:

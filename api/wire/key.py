@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.wire.times import Instant, at, maybe_at
+from service.stores.key_store import LIMIT_MAX
 
 if TYPE_CHECKING:
     from service.stores.key_store import KeyRecord
@@ -19,10 +20,16 @@ class LimitsOut(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    requests_per_minute: int | None = Field(None, ge=1, description="How fast its allowance of requests comes back.")
-    burst: int | None = Field(None, ge=1, description="Requests that it may make at once.")
-    jobs_in_flight: int | None = Field(None, ge=1, description="Jobs of its own that may be open at the same time.")
-    bytes_per_day: int | None = Field(None, ge=1, description="Bytes that its requests may bring in a day.")
+    requests_per_minute: int | None = Field(
+        None, ge=1, le=LIMIT_MAX, description="How fast its allowance of requests comes back."
+    )
+    burst: int | None = Field(None, ge=1, le=LIMIT_MAX, description="Requests that it may make at once.")
+    jobs_in_flight: int | None = Field(
+        None, ge=1, le=LIMIT_MAX, description="Jobs of its own that may be open at the same time."
+    )
+    bytes_per_day: int | None = Field(
+        None, ge=1, le=LIMIT_MAX, description="Bytes that its requests may bring in a day."
+    )
 
 
 class KeyIn(BaseModel):

@@ -88,6 +88,7 @@ from service.errors.refused import (
     UploadWaiting,
     UrlRefused,
     UrlUnreachable,
+    pointer_to,
 )
 from service.errors.root import (
     ImpastoError,
@@ -156,4 +157,5 @@ __all__ = [
     "WeightsMissing",
     "WeightsUnavailable",
     "WorkerLost",
+    "pointer_to",
 ]

@@ -19,6 +19,11 @@ class FieldProblem:
     detail: str
 
 
+def pointer_to(*names: str | int) -> str:
+    """Write the JSON pointer (RFC 6901) of a member, by the names and numbers that lead there."""
+    return "".join("/" + str(name).replace("~", "~0").replace("/", "~1") for name in names)
+
+
 class InvalidSpec(Refused):
     """Raised when fields of a request are wrong; `problems` names each."""
 

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 
+LIMIT_MAX = 2**53 - 1
+"""Up to here the numbers of Lua, in which limits are reckoned, are exact."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a key may ask for; None: what the settings say.
+    """What a key may ask for, LIMIT_MAX at most; None: what the settings say.
 
     Attributes:
         requests_per_minute: how fast its allowance of requests comes back.

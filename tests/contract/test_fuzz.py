@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fuzz.__main__ import main
+from tests.fuzz.calls.__main__ import main
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 

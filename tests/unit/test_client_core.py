@@ -11,7 +11,7 @@ import pytest
 
 from api.client import ApiProblem, Job, Patience, Unreachable
 from api.client.calls import put, submit
-from api.client.events import EventReader, Message
+from api.client.events import EventReader, Message, read_event
 from api.client.following import wait
 from api.client.patience import answered
 from api.client.steps import Done, NoAnswer, Reply, Request, Send, advance
@@ -172,6 +172,35 @@ def test_events_may_be_cut_anywhere() -> None:
         assert [*reader.feed(data[:cut]), *reader.feed(data[cut:])] == want
     reader = EventReader()
     assert [message for byte in data for message in reader.feed(bytes([byte]))] == want
+
+
+@pytest.mark.parametrize("piece", [b"x" * 65536, b"data: x\n" * 8192, b"id: 1\n" * 8192, b"event\n" * 8192])
+def test_a_message_without_end_is_given_up_before_it_takes_much_memory(piece: bytes) -> None:
+    reader = EventReader()
+    endless = (message for _ in range(200) for message in reader.feed(piece))
+    with pytest.raises(Unreachable, match="longer than 4194304 bytes"):
+        next(endless)
+
+
+def test_comments_and_unknown_fields_may_go_on_for_ever() -> None:
+    reader = EventReader()
+    for _ in range(200):
+        assert list(reader.feed(b": still here\nretry: 1\n" * 2048)) == []
+    assert list(reader.feed(b"data: x\n\n")) == [Message("", "message", "x")]
+
+
+def test_an_id_that_no_header_can_hold_is_not_asked_for() -> None:
+    assert [
+        message.id for message in EventReader().feed("id: 1\ndata\n\nid: é\ndata\n\nid:  2\ndata\n\n".encode())
+    ] == ["1"] * 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"), [("state", '{"status": []}'), ("progress", "[[1, 2]]"), ("preview", '{"url": 1}'), ("log", "[]")]
+)
+def test_an_event_of_another_shape_is_nobody_s_that_this_client_knows(kind: str, data: str) -> None:
+    with pytest.raises(Unreachable, match=kind):
+        read_event(Message("1-0", kind, data))
 
 
 def test_a_client_knows_every_field_of_a_job() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from collections.abc import Callable, Mapping
 from io import BytesIO
 
@@ -15,6 +16,7 @@ from PIL import ImageCms
 from service.ingest import ImageLimits, ingest
 from service.painting import Picture
 from service.pictures import srgb_profile
+from service.profiles import deep_to_srgb
 
 Samples = NDArray[np.uint16]
 Floats = NDArray[np.float64]
@@ -159,6 +161,18 @@ def test_a_profile_of_srgb_that_is_not_ours_changes_next_to_nothing() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert profile != srgb_profile()  # another date
     assert np.abs(taken(samples, profile).pixels.astype(int) - samples).max() <= 8
+
+
+def test_a_profile_whose_tags_are_all_of_it_takes_no_memory_for_each() -> None:
+    whole = 2_000_000
+    table = b"".join(b"%04d" % n + struct.pack(">II", 1, whole) for n in range(100))
+    profile = (rgb_profile(gamma_curve(2.2))[:128] + struct.pack(">I", 100) + table).ljust(whole, b"\0")
+    tracemalloc.start()
+    try:
+        assert deep_to_srgb(colours(), profile) is None
+        assert tracemalloc.get_traced_memory()[1] < 20 * whole
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_profile_changes_no_deep_matte() -> None:

@@ -17,7 +17,7 @@ import httpx
 
 from service.keys import create_key
 from service.stores.key_store import Limits
-from tests.fuzz.hooks import KNOWN, made
+from tests.fuzz.calls.hooks import KNOWN, made
 from tests.served_process import served_process
 
 HERE = Path(__file__).parent
