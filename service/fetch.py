@@ -110,7 +110,7 @@ class Outside:
                 answer = self._ask("GET", url, until=until, answer_max=max_bytes + 1)
             if answer.status not in {301, 302, 303, 307, 308}:
                 break
-            following = urljoin(url, answer.headers.get("location", ""))
+            following = _following(url, answer.headers.get("location", ""))
             if parts.scheme == "https" and not following.startswith("https:"):
                 raise _unreachable(url, "it leads from https to http")
             url = following
@@ -226,6 +226,13 @@ def _within(address: str, network: str) -> bool:
         return ip_address(address) in ip_network(network)
     except ValueError:
         return False
+
+
+def _following(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise _unreachable(url, f"it leads to what is no URL: {error}") from None
 
 
 def _port(parts: SplitResult) -> int:

@@ -66,10 +66,10 @@ def test_a_name_that_turns_while_redirects_are_followed_is_left() -> None:
         receiving(lambda _, send: send(answer(302, Location="/again"))) as site,
         dns_server(in_turn(["127.0.0.1"], [])) as server,
         watched() as watch,
-        pytest.raises(UrlUnreachable),
     ):
-        opened = Settings.model_validate({"fetch_allow": f"{HOST}:{site.port}"})
-        Outside(opened, resolve=server.asks()).get(f"http://{HOST}:{site.port}/", max_bytes=9, timeout_s=5)
+        outside = Outside(Settings.model_validate({"fetch_allow": f"{HOST}:{site.port}"}), resolve=server.asks())
+        with pytest.raises(UrlUnreachable):
+            outside.get(f"http://{HOST}:{site.port}/", max_bytes=9, timeout_s=5)
     assert watch.beyond(server.port) == [("127.0.0.1", site.port)]
     assert len(site.asked) == 1
 
