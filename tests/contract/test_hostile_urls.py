@@ -61,6 +61,11 @@ PLACES: tuple[Place, ...] = (
     ("/v1/jobs", "/content/url", lambda world, url: _job(world, content={"url": url})),
     ("/v1/jobs", "/styles/0/image/url", lambda world, url: _job(world, styles=[{"image": {"url": url}}])),
     ("/v1/jobs", "/webhook/url", lambda world, url: _job(world, webhook={"url": url})),
+    ("/v1/jobs", "/init_image/url", lambda world, url: _job(world, init_image={"url": url})),
+    ("/v1/batches", "/webhook/url", lambda world, url: _batch(world, webhook={"url": url})),
+    ("/v1/batches", "/jobs/0/webhook/url", lambda world, url: {"jobs": [_job(world, webhook={"url": url})]}),
+    ("/v1/batches", "/contents/0/url", lambda world, url: _batch(world, contents=[{"url": url}])),
+    ("/v1/estimates", "/content/url", lambda world, url: _job(world, content={"url": url})),
     ("/v1/uploads", "/url", lambda _, url: {"url": url}),
     ("/v1/styles", "/image/url", lambda _, url: {"name": "dusk", "image": {"url": url}}),
     ("/v1/webhooks", "/url", lambda _, url: {"url": url, "events": ["job.succeeded"]}),
@@ -69,6 +74,10 @@ PLACES: tuple[Place, ...] = (
 
 def _job(world: World, **wish: Any) -> dict[str, Any]:
     return {"kind": "transfer", "content": world.picture, "styles": [{"image": world.picture}], **wish}
+
+
+def _batch(world: World, **wish: Any) -> dict[str, Any]:
+    return {"contents": [world.picture], "styles": [{"image": world.picture}], **wish}
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place[0]}{place[1]}")
