@@ -133,6 +133,12 @@ def test_a_name_is_gone_to_by_nobody_unless_all_that_is_said_of_it_is_public(zon
     assert watch.beyond(server.port) == []
 
 
+def test_of_a_name_with_many_addresses_only_a_few_are_tried() -> None:
+    with dns_server(mixed(*MANY)) as server, watched() as watch, pytest.raises(UrlUnreachable):
+        Outside(Settings(), resolve=server.asks()).get(f"https://{HOST}/", max_bytes=9, timeout_s=5)
+    assert watch.beyond(server.port) == [(address, 443) for address in MANY[:8]]
+
+
 def test_an_answer_that_may_be_kept_for_long_is_asked_for_again_all_the_same() -> None:
     def for_a_day(question: dns.message.Message) -> dns.message.Message:
         return say(question, (HOST, "A", PUBLIC), ttl_s=86_400) if name_and_type(question)[1] == "A" else say(question)
