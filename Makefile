@@ -8,7 +8,7 @@ PORT ?= 8000
 FUZZ_S ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos contract-fuzz fuzz check fmt bench load gallery up down lock openapi clean
+.PHONY: help setup demo test chaos contract-fuzz fuzz check fmt bench load gallery up down lock openapi sbom clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,7 @@ check: setup ## lint, formatting, types, import contracts; changes nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/hadolint deploy/*.Dockerfile
 
 fmt: setup ## format, and mend what the linter can
 	@$(BIN)/ruff format .
@@ -74,6 +75,9 @@ lock: setup ## renew constraints.txt from pyproject.toml
 
 openapi: setup ## renew docs/openapi.json from the code
 	@$(BIN)/impasto openapi > docs/openapi.json
+
+sbom: setup ## write what the service consists of, weights too, to out/impasto.cdx.json (CycloneDX)
+	@$(BIN)/python deploy/sbom.py out/impasto.cdx.json
 
 clean: ## remove .venv and the data of `make up` and `make demo`
 	rm -rf $(VENV) $(DATA)

@@ -20,8 +20,11 @@ _CLOSED_4 = [
         "172.16.0.0/12",
         "192.0.0.0/24",  # protocol assignments
         "192.0.2.0/24",  # documentation (RFC 5737), as 198.51.100 and 203.0.113
+        "192.31.196.0/24",  # AS112, which networks run for themselves (RFC 7535), as 192.175.48
+        "192.52.193.0/24",  # multicast's tunnels (RFC 7450)
         "192.88.99.0/24",  # relays of 6to4
         "192.168.0.0/16",
+        "192.175.48.0/24",
         "198.18.0.0/15",  # benchmarks (RFC 2544)
         "198.51.100.0/24",
         "203.0.113.0/24",
@@ -36,6 +39,7 @@ _CLOSED_6 = [
     for network in (
         "2001::/23",  # protocol assignments: Teredo, benchmarks, ORCHID
         "2001:db8::/32",  # documentation
+        "2620:4f:8000::/48",  # AS112
         "3fff::/20",  # documentation (RFC 9637)
         "3ffe::/16",  # what was the 6bone
     )

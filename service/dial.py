@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 RESOLVE_S = 5.0
 """Seconds that a resolver may take."""
+ADDRESSES_MAX = 8
+"""So many of a host's addresses are tried: a name with hundreds shall not make us knock at all of them."""
 
 
 class Checked(httpcore.NetworkBackend):
@@ -33,8 +35,8 @@ class Checked(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect to the first address that answers."""
-        addresses = self._addresses(host, port, until=self._until)
+        """Connect to the first of a few addresses that answers."""
+        addresses = self._addresses(host, port, until=self._until)[:ADDRESSES_MAX]
         for last, address in enumerate(addresses, start=1 - len(addresses)):
             try:
                 stream = self._network.connect_tcp(

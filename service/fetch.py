@@ -171,13 +171,13 @@ class Outside:
                 extensions={"timeout": timeouts},
             ) as answer,
         ):
-            received = b""
+            received = bytearray()  # bytes would be copied whole for every chunk, and a chunk may be of one byte
             for chunk in answer.iter_stream():
                 received += chunk
                 if len(received) >= answer_max:
                     break
             said = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
-            return Answer(answer.status, said, received[:answer_max])
+            return Answer(answer.status, said, bytes(received[:answer_max]))
 
     def _formed(self, url: str) -> SplitResult:
         """Take a URL apart, or say what is wrong with its form."""

@@ -6,24 +6,26 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import httpx
 import uvicorn
 
 from api.app import create_app
+from service.fetch import Outside
 from service.settings import Settings
 from service.wiring import open_services
 
 
 @contextmanager
-def served(settings: Settings, *, key: str | None = None) -> Iterator[httpx.Client]:
-    """Serve the API and give a client of it, which follows no redirects."""
+def served(settings: Settings, *, key: str | None = None, outside: Outside | None = None) -> Iterator[httpx.Client]:
+    """Serve the API and give a client of it, which follows no redirects; `outside` asks another resolver."""
+    services = open_services(settings)
+    services = services if outside is None else replace(services, outside=outside)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # from here on a request waits rather than being refused
-        config = uvicorn.Config(
-            create_app(open_services(settings)), log_config=None, timeout_graceful_shutdown=5, lifespan="on"
-        )
+        config = uvicorn.Config(create_app(services), log_config=None, timeout_graceful_shutdown=5, lifespan="on")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

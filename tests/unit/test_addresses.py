@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 import pytest
 
 from service.addresses import is_public
 from service.errors import UrlRefused, UrlUnreachable
 from service.fetch import Outside
 from service.settings import Settings
+from tests.hostile_urls import BESIDES, SPECIAL_4, SPECIAL_6, ends, mapped
 
 CLOSED = (
     "0.0.0.0", "10.1.2.3", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.0.1", "169.254.169.254",
@@ -33,6 +36,17 @@ def test_an_address_that_is_not_of_the_public_internet_is_closed(address: str) -
 @pytest.mark.parametrize("address", OPEN)
 def test_a_public_address_is_open(address: str) -> None:
     assert is_public(address)
+
+
+@pytest.mark.parametrize("network", [*SPECIAL_4, *SPECIAL_6, *BESIDES])
+def test_no_address_of_a_registry_of_special_purposes_is_public(network: str) -> None:
+    assert [address for address in ends((network,)) if is_public(address)] == []
+
+
+@pytest.mark.parametrize("network", SPECIAL_4)
+def test_an_address_is_no_more_public_within_an_ipv6_address(network: str) -> None:
+    for address in ends((network,)):
+        assert [host for host in mapped(IPv4Address(address)) if is_public(host.strip("[]"))] == []
 
 
 STRANGE = (
