@@ -112,7 +112,7 @@ def test_an_upload_is_taken_and_a_job_painted_though_the_root_is_read_only(world
         asked = world.run("healthy", role)
         assert asked.returncode == 0, asked.stderr
     with Client(url, key) as client:
-        style = client.upload(photograph_bytes(80, 80))
+        style = client.uploads.create(photograph_bytes(80, 80))
         images = {"/content": photograph_bytes()}
         spec = {"styles": [{"image": {"upload_id": style.id}}], "options": {"size": 64, "iterations": 3}}
         job = client.wait(client.submit(images, spec).id)
