@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from service.settings import Settings
 from service.stores.blob_store import BlobStore
 from service.wiring import Services
 from tests.findings import amiss, named
+from tests.images import photograph_bytes
 from tests.servers import _running, wait_until_ready
 
 pytestmark = pytest.mark.servers
@@ -96,3 +98,15 @@ def test_without_a_signature_no_method_does_anything(services: Services, tenant:
         assert answer.status_code in {400, 403, 404, 405}, (path, answer.text)
         assert b"picture" not in answer.content
     assert services.blobs.get(f"{tenant}/a") == b"picture"
+
+
+def test_no_name_that_a_client_sent_becomes_part_of_a_key(
+    client: httpx.Client, services: Services, tenant: str
+) -> None:
+    for name in ("../../other/inputs/x.png", "/etc/passwd", "a%2f..%2fb", "x\u202egnp.exe", "con"):
+        sent = {"file": (name, photograph_bytes(), "text/html")}
+        assert client.post("/v1/uploads", files=sent).status_code == 201
+    keys = services.blobs.page("")
+    assert all(re.fullmatch(rf"{tenant}/inputs/[0-9a-f]{{64}}/[0-9a-f]+\.png", key) for key in keys)
+    head = services.blobs._s3.head_object(Bucket=services.blobs.bucket, Key=services.settings.s3_prefix + keys[0])
+    assert head["ContentType"] == "image/png"
