@@ -102,3 +102,12 @@ def test_no_key_gives_a_tenant_or_a_scope_that_it_was_not_made_with(
     with served(settings, key=key) as client:
         for pretended in ({"X-Tenant": "other"}, {"X-Scope": "admin"}, {"Impasto-Tenant": "other"}):
             assert_problem(client.get("/v1/keys?scope=admin&tenant=other", headers=pretended), 403, "forbidden")
+
+
+def test_a_body_is_read_only_of_who_has_a_key(app: FastAPI, settings: Settings) -> None:
+    """No route lets the framework read one, which it would do before it asks for the key."""
+    assert [operation for operation, route in operations(app).items() if route.body_field is not None] == []
+    with served(settings) as client:
+        for path in ("/v1/keys", "/v1/webhooks", "/v1/jobs", "/v1/uploads", "/v1/styles", "/v1/batches"):
+            broken = client.post(path, content=b"{", headers={"Content-Type": "application/json"})
+            assert_problem(broken, 401, "unauthorized")
