@@ -15,8 +15,9 @@ from api.examples import exemplify
 from api.hub import Hub
 from api.limits import BodyCap, RequestId
 from api.routes import batches, capabilities, estimates, events, health, jobs, keys, styles, uploads, webhooks
+from api.wire.key import KeyIn
 from api.wire.problem import ProblemOut
-from api.wire.webhook import WebhookEventOut
+from api.wire.webhook import WebhookEventOut, WebhookIn
 from service.batch_spec import BatchSpec
 from service.spec import EventType, RenderSpec
 from service.styles import StyleSpec
@@ -75,7 +76,7 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             description = plain()
-            for model in (RenderSpec, BatchSpec, StyleSpec):
+            for model in (RenderSpec, BatchSpec, StyleSpec, KeyIn, WebhookIn):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 definitions = schema.pop("$defs", {})
                 description["components"]["schemas"] |= definitions | {model.__name__: schema}

@@ -7,7 +7,8 @@ waits for another, and a process that dies half-way leaves nothing locked: the n
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Header
 
@@ -29,10 +30,11 @@ IdempotencyKey = Annotated[
 REPLAYED = {"Idempotency-Replayed": "true"}
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Answer:
     """A body, and the headers that say whether it was given before."""
 
-    body: str
+    body: str = field(repr=False)
     headers: Mapping[str, str]
 
 

@@ -39,7 +39,10 @@ class BatchWebhook(Frozen):
     """An address that is told when a batch is finished."""
 
     url: str = Field(
-        min_length=1, max_length=2048, description="A public https address; signed with your default secret."
+        min_length=1,
+        max_length=2048,
+        repr=False,
+        description="A public https address; signed with your default secret.",
     )
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 import structlog
 
+from service.redact import redacted
+
 if TYPE_CHECKING:
-    from structlog.typing import FilteringBoundLogger, Processor
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
     from service.settings import Settings
 
@@ -46,7 +48,7 @@ def configure_logging(settings: Settings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _redact],
         )
     )
     root = logging.getLogger()
@@ -54,3 +56,8 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel(logging.INFO)
     for chatty in ("httpx", "botocore", "boto3", "urllib3", "kombu", "amqp"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _redact(_logger: WrappedLogger, _method: str, line: EventDict) -> str:
+    """Go over the whole line, as the renderer before has written it."""
+    return redacted(str(line))

@@ -178,7 +178,10 @@ class Webhook(Frozen):
     """An address that is told what becomes of one job."""
 
     url: str = Field(
-        min_length=1, max_length=2048, description="A public https address; signed with your default secret."
+        min_length=1,
+        max_length=2048,
+        repr=False,
+        description="A public https address; signed with your default secret.",
     )
     events: tuple[JobEvent, ...] = Field(
         ("job.succeeded", "job.failed", "job.canceled", "job.expired"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ class Published:
     """An output and the presigned URL that serves it."""
 
     file: OutputFile
-    url: str
+    url: str = field(repr=False)
     expires_at: datetime
 
 

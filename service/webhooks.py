@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from uuid_utils import uuid7
@@ -26,7 +26,7 @@ class Secret:
     """An endpoint, and its secret, which is shown when it is made and not again."""
 
     endpoint: Endpoint
-    secret: str
+    secret: str = field(repr=False)
 
 
 def register(tenant: str, *, url: str, events: Sequence[str], description: str, services: Services) -> Secret:

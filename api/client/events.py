@@ -38,7 +38,7 @@ class PreviewEvent:
     """There is a new picture of how it looks so far; None: there was one then, and there is none now."""
 
     id: str
-    url: str | None
+    url: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ SAFE = frozenset({"GET", "PUT", "DELETE"})
 """Methods that may be repeated: doing the same twice is doing it once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Request:
     """One request.
 
@@ -60,14 +60,18 @@ class Request:
         """Name it without what is secret: the query of a presigned URL."""
         return f"{self.method} {self.url.partition('?')[0]}"
 
+    def __repr__(self) -> str:
+        """Name it likewise: its headers and its body are nobody else's business."""
+        return f"Request({self})"
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer; header names are in lower case."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes = b""
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
 
     @property
     def succeeded(self) -> bool:

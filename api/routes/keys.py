@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
 
+from fastapi import APIRouter, Depends
+
+from api.bodies import body_of, described
 from api.deps import Admin, TheServices
 from api.wire.key import KeyIn, KeyOut, KeysOut, NewKeyOut
 from service.errors import OwnKey
@@ -13,8 +16,8 @@ from service.stores.key_store import Limits
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
 
-@router.post("", status_code=201, summary="Make a key")
-def make_key(wanted: KeyIn, caller: Admin, services: TheServices) -> NewKeyOut:
+@router.post("", status_code=201, summary="Make a key", openapi_extra=described(KeyIn))
+def make_key(caller: Admin, services: TheServices, wanted: Annotated[KeyIn, Depends(body_of(KeyIn))]) -> NewKeyOut:
     """Make a key of your own tenant. It is in this answer alone."""
     expires_ms = None if wanted.expires_at is None else round(wanted.expires_at.timestamp() * 1000)
     return _new(

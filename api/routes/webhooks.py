@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api import pages
+from api.bodies import body_of, described
 from api.deps import Reader, TheServices, Writer
 from api.wire.webhook import (
     DeliveriesOut,
@@ -27,8 +28,10 @@ EndpointId = Annotated[str | None, Query(description="Only deliveries to this en
 OfStatus = Annotated[DeliveryStatus | None, Query(description="Only deliveries that stand so.")]
 
 
-@router.post("", status_code=201, summary="Register a webhook")
-def create_webhook(wanted: WebhookIn, caller: Writer, services: TheServices) -> WebhookWithSecretOut:
+@router.post("", status_code=201, summary="Register a webhook", openapi_extra=described(WebhookIn))
+def create_webhook(
+    caller: Writer, services: TheServices, wanted: Annotated[WebhookIn, Depends(body_of(WebhookIn))]
+) -> WebhookWithSecretOut:
     """Register an endpoint that is told what happens to all of your jobs. Its secret is in this answer alone."""
     made = register(
         caller.tenant,

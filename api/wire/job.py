@@ -27,7 +27,7 @@ class OutputOut(BaseModel):
     """A file that a job made."""
 
     name: str
-    url: str
+    url: str = Field(repr=False)
     url_expires_at: datetime
     sha256: str
     bytes: int

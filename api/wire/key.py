@@ -74,7 +74,7 @@ class NewKeyOut(BaseModel):
     """A new key, or a key's new secret."""
 
     id: str
-    key: str = Field(description="Shown now and not again.")
+    key: str = Field(repr=False, description="Shown now and not again.")
 
 
 class KeysOut(BaseModel):

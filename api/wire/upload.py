@@ -19,7 +19,7 @@ class UploadByUrl(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field(min_length=1, max_length=2048, description="https, at a public address.")
+    url: str = Field(min_length=1, max_length=2048, repr=False, description="https, at a public address.")
 
 
 class UploadInline(BaseModel):
@@ -27,7 +27,7 @@ class UploadInline(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    data: str = Field(min_length=1, description="The file's bytes, base64.")
+    data: str = Field(min_length=1, repr=False, description="The file's bytes, base64.")
 
 
 class UploadDirect(BaseModel):
@@ -44,7 +44,7 @@ class PutOut(BaseModel):
     """Where a file is to be put: exactly the file that was announced, with these headers."""
 
     method: Literal["PUT"] = "PUT"
-    url: str
+    url: str = Field(repr=False)
     headers: dict[str, str]
     expires_at: datetime
 

@@ -23,7 +23,7 @@ class WebhookIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field(min_length=1, max_length=2048, description="A public https address.")
+    url: str = Field(min_length=1, max_length=2048, repr=False, description="A public https address.")
     events: list[EventType] = Field(min_length=1, max_length=16, description="What it is told.")
     description: str = Field("", max_length=256, description="Your own words about it.")
 
@@ -32,7 +32,7 @@ class WebhookOut(BaseModel):
     """An endpoint that is told what happens."""
 
     id: str
-    url: str
+    url: str = Field(repr=False)
     events: list[str]
     description: str
     created_at: datetime
@@ -58,7 +58,7 @@ class WebhookOut(BaseModel):
 class WebhookWithSecretOut(WebhookOut):
     """An endpoint, and its new secret."""
 
-    secret: str = Field(description="Verifies what it is sent; shown now and not again.")
+    secret: str = Field(repr=False, description="Verifies what it is sent; shown now and not again.")
 
 
 class WebhooksOut(BaseModel):
@@ -70,7 +70,7 @@ class WebhooksOut(BaseModel):
 class SecretOut(BaseModel):
     """The secret for jobs' and batches' own webhooks."""
 
-    secret: str
+    secret: str = Field(repr=False)
 
 
 class DeliveryOut(BaseModel):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from service.checks.finding import Finding, ok, place, wrong
 from service.checks.job_store import clock
+from service.checks.privacy import look_at_privacy
 from service.errors import BlobStoreUnavailable, ImpastoError, NotFound
 from service.stores.blob_store import BlobStore
 from service.stores.troubles import Trouble, time_told, trouble_of
@@ -74,7 +75,7 @@ def look_at_storage(settings: Settings) -> Iterator[Finding]:
         yield _access(refused, answer, at=at, bucket=settings.s3_bucket)
         if (told := time_told(answer)) is not None:
             yield clock("s3.clock", "S3's", told - now)
-        yield from _bucket(refused, blobs, bucket=settings.s3_bucket)
+        yield from _bucket(refused, blobs, settings)
 
 
 def _refusal(blobs: BlobStore) -> BlobStoreUnavailable | None:
@@ -102,16 +103,17 @@ def _access(refused: BlobStoreUnavailable | None, answer: ImpastoError, *, at: s
     return wrong("s3", fact.format(at=at, bucket=bucket, why=why), advice)
 
 
-def _bucket(refused: BlobStoreUnavailable | None, blobs: BlobStore, *, bucket: str) -> Iterator[Finding]:
+def _bucket(refused: BlobStoreUnavailable | None, blobs: BlobStore, settings: Settings) -> Iterator[Finding]:
+    bucket = settings.s3_bucket
     if refused is None:
         yield ok("s3.bucket", f"The bucket {bucket} is there.")
-        yield _keeping(blobs)
+        yield from _keeping(blobs, settings)
     elif trouble_of(refused) is Trouble.NO_BUCKET:
         advice = f"Make it (aws s3 mb s3://{bucket}), or correct IMPASTO_S3_BUCKET or IMPASTO_S3_ENDPOINT."
         yield wrong("s3.bucket", f"There is no bucket {bucket}.", advice)
 
 
-def _keeping(blobs: BlobStore) -> Finding:
+def _keeping(blobs: BlobStore, settings: Settings) -> Iterator[Finding]:
     key, data = f"{PROBES}{time.time():.0f}-{uuid.uuid4().hex}", b"impasto doctor was here"
 
     def write() -> None:
@@ -127,13 +129,17 @@ def _keeping(blobs: BlobStore) -> Finding:
                 blobs.delete_prefix(found)
 
     # Each is tried whatever came of the one before, so that the probe never stays.
-    steps = (("written", write), ("read", read), ("deleted", remove))
-    failures = [(word, why) for word, step in steps if (why := _failure(step))]
+    came_of = {"written": _failure(write), "read": _failure(read)}
+    if not any(came_of.values()):
+        yield look_at_privacy(settings, key, data)
+    came_of["deleted"] = _failure(remove)
+    failures = [(word, why) for word, why in came_of.items() if why]
     if not failures:
-        return ok("s3.keeping", "An object was written, read and deleted.")
+        yield ok("s3.keeping", "An object was written, read and deleted.")
+        return
     word, why = failures[0]
     advice = "Permit s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket, and see that its disks have room."
-    return wrong("s3.keeping", f"An object can't be {word} ({why}).", advice)
+    yield wrong("s3.keeping", f"An object can't be {word} ({why}).", advice)
 
 
 def _failure(step: Callable[[], None]) -> str:

@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from service.errors import StackError
@@ -82,10 +82,10 @@ class Folder:
 class Secrets:
     """What the parts know each other by; made at the first start."""
 
-    redis_password: str
-    s3_access_key_id: str
-    s3_secret_access_key: str
-    s3_signing_key: str
+    redis_password: str = field(repr=False)
+    s3_access_key_id: str = field(repr=False)
+    s3_secret_access_key: str = field(repr=False)
+    s3_signing_key: str = field(repr=False)
 
 
 def open_folder(data: Path, *, minimum_free_bytes: int = MINIMUM_FREE_BYTES) -> Folder:

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import signal
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from service.embedded.folder import Folder, write_private
@@ -37,9 +37,9 @@ class RunningStack:
     """
 
     url: str
-    key: str
+    key: str = field(repr=False)
     processes: Mapping[str, int]
-    redis_url: str
+    redis_url: str = field(repr=False)
     s3: Bucket
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import time
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import wraps
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -89,10 +90,11 @@ def _encryption(settings: Settings) -> Mapping[str, Any]:
     return {name: value for name, value in asked.items() if value}
 
 
-class PresignedPut(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PresignedPut:
     """Where one file can be put, and the headers that have to come with it."""
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str]
 
 

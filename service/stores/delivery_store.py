@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from service.errors import NotFound
@@ -46,7 +46,7 @@ class Delivery:
     about: Mapping[str, Any]
     at_ms: int
     endpoint_id: str | None
-    url: str | None
+    url: str | None = field(repr=False)
     attempt: int
     ended: str | None
     next_ms: int | None
@@ -66,9 +66,9 @@ class Taken:
     """A delivery to be made now, where to, and the secrets that sign it."""
 
     delivery: Delivery
-    url: str
-    secret: str | None
-    old_secret: str | None
+    url: str = field(repr=False)
+    secret: str | None = field(repr=False)
+    old_secret: str | None = field(repr=False)
     old_until_ms: int
 
 

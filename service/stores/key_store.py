@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from service.stores.connection import RedisClient, translated
@@ -52,7 +52,7 @@ class KeyRecord:
     tenant: str
     name: str
     scopes: frozenset[str]
-    digest: str
+    digest: str = field(repr=False)
     created_ms: int
     limits: Limits = Limits()
     old_until_ms: int | None = None

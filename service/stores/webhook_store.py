@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from service.errors import NotFound
@@ -29,7 +29,7 @@ class Endpoint:
 
     tenant: str
     id: str
-    url: str
+    url: str = field(repr=False)
     events: tuple[str, ...]
     description: str
     created_ms: int

@@ -176,7 +176,7 @@ def look_s3(settings: Settings, **changes: object) -> list[Finding]:
 def test_of_a_healthy_s3_there_is_nothing_but_good_to_say_and_no_probe_stays(services: Services) -> None:
     found = look_s3(services.settings)
     assert amiss(found) == {}
-    assert [finding.name for finding in found] == ["s3", "s3.clock", "s3.bucket", "s3.keeping"]
+    assert [finding.name for finding in found] == ["s3", "s3.clock", "s3.bucket", "s3.private", "s3.keeping"]
     assert services.blobs.keys("doctor/") == []
 
 

@@ -1,0 +1,46 @@
+"""Every route of the application, so that a test which is about all of them forgets none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from fastapi.dependencies.models import Dependant
+
+
+def operations(app: FastAPI) -> dict[str, APIRoute]:
+    """Give the API's routes by what they answer to, such as `GET /v1/jobs/{job_id}`."""
+    return {
+        f"{method} {route.path}": route
+        for route in every_route(app.routes)
+        if isinstance(route, APIRoute)
+        for method in sorted(route.methods or ())
+    }
+
+
+def every_route(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """Walk through routers within routers."""
+    for route in routes:
+        router = getattr(route, "original_router", None) or getattr(route, "app", None)
+        below = getattr(router, "routes", None)
+        if below is None or isinstance(route, APIRoute):
+            yield route
+        else:
+            yield from every_route(below)
+
+
+def asked_of(dependant: Dependant) -> set[object]:
+    """Give every function that a route depends on, however deep."""
+    below = (asked_of(each) for each in dependant.dependencies)
+    return {dependant.call}.union(*below)
+
+
+def parameters(operation: str) -> list[str]:
+    """Name the parameters in an operation's path."""
+    return re.findall(r"{(\w+)}", operation)
