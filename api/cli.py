@@ -41,6 +41,7 @@ def api() -> None:
 
     from api.app import create_app  # noqa: PLC0415
     from api.connections import allow_connections  # noqa: PLC0415
+    from api.server import server_options  # noqa: PLC0415
 
     settings = read_settings()
     configure_logging(settings)
@@ -49,10 +50,7 @@ def api() -> None:
         create_app(open_services(settings)),
         host=settings.api_host,
         port=settings.api_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
+        **server_options(settings),
     )
 
 

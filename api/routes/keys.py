@@ -5,12 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.deps import Admin, TheServices
+from api.strict_json import StrictRoute
 from api.wire.key import KeyIn, KeyOut, KeysOut, NewKeyOut
 from service.errors import OwnKey
 from service.keys import create_key, revoke_key, rotate_key
 from service.stores.key_store import Limits
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"])
+router = APIRouter(prefix="/v1/keys", tags=["keys"], route_class=StrictRoute)
 
 
 @router.post("", status_code=201, summary="Make a key")

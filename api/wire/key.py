@@ -14,15 +14,25 @@ if TYPE_CHECKING:
     from service.stores.key_store import KeyRecord
 
 
+MANY = 10**12
+"""More than anybody asks for, and few enough to be reckoned with exactly in a script's floating point."""
+
+
 class LimitsOut(BaseModel):
     """What a key may ask for; null: as much as the service's settings say."""
 
     model_config = ConfigDict(extra="forbid")
 
-    requests_per_minute: int | None = Field(None, ge=1, description="How fast its allowance of requests comes back.")
-    burst: int | None = Field(None, ge=1, description="Requests that it may make at once.")
-    jobs_in_flight: int | None = Field(None, ge=1, description="Jobs of its own that may be open at the same time.")
-    bytes_per_day: int | None = Field(None, ge=1, description="Bytes that its requests may bring in a day.")
+    requests_per_minute: int | None = Field(
+        None, ge=1, le=MANY, description="How fast its allowance of requests comes back."
+    )
+    burst: int | None = Field(None, ge=1, le=MANY, description="Requests that it may make at once.")
+    jobs_in_flight: int | None = Field(
+        None, ge=1, le=MANY, description="Jobs of its own that may be open at the same time."
+    )
+    bytes_per_day: int | None = Field(
+        None, ge=1, le=1000 * MANY, description="Bytes that its requests may bring in a day."
+    )
 
 
 class KeyIn(BaseModel):
@@ -31,7 +41,9 @@ class KeyIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=256, description="What it is for.")
-    scopes: list[Literal["jobs:read", "jobs:write", "admin"]] = Field(["jobs:read", "jobs:write"], min_length=1)
+    scopes: list[Literal["jobs:read", "jobs:write", "admin"]] = Field(
+        ["jobs:read", "jobs:write"], min_length=1, max_length=16
+    )
     limits: LimitsOut = LimitsOut()
     expires_at: Instant | None = Field(None, description="It ends by itself then; null: it does not.")
 
