@@ -94,26 +94,21 @@ class BodyCap:
         if refused is not None:
             await (await problems.refusal(Request(scope), refused))(scope, receive, send)
             return
-        body = _Arriving(receive, limit=limit, settings=self._settings)
-
-        async def send_noting(message: Message) -> None:
-            body.answered = True
-            await send(message)
-
-        await self._app(scope, body.receive, send_noting)
+        body = _Arriving(receive, send, limit=limit, settings=self._settings)
+        await self._app(scope, body.receive, body.send)
+        await body.end()
 
 
 class _Arriving:
     """A body while it arrives: counted, and waited for as long as the settings say.
 
-    Attributes:
-        answered: whether the answer has begun. From then on a body that is refused counts as a client that is gone:
-            nobody could be told otherwise.
+    What is refused once an answer has begun can't be answered any more: the answer, a stream, ends as if its client
+    had gone.
     """
 
-    def __init__(self, receive: Receive, *, limit: int, settings: Settings) -> None:
-        self.answered = False
-        self._receive, self._limit = receive, limit
+    def __init__(self, receive: Receive, send: Send, *, limit: int, settings: Settings) -> None:
+        self._receive, self._send, self._limit = receive, send, limit
+        self._answering, self._cut = False, False
         self._pause_s = settings.body_pause_s
         self._until = asyncio.get_running_loop().time() + settings.body_timeout_s
         self._received, self._complete = 0, False
@@ -124,9 +119,19 @@ class _Arriving:
         try:
             return await self._next()
         except (TooLarge, HTTPException):
-            if self.answered:
-                return {"type": "http.disconnect"}
-            raise
+            if not self._answering:
+                raise
+            self._cut = True
+            return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        await self._send(message)
+        self._answering = message["type"] == "http.response.start" or message.get("more_body", False)
+
+    async def end(self) -> None:
+        """End the stream that was cut."""
+        if self._cut and self._answering:
+            await self._send({"type": "http.response.body"})
 
     async def _next(self) -> Message:
         until = min(self._until, asyncio.get_running_loop().time() + self._pause_s)
