@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 import service
 from api import problems
+from api.answer_headers import SafeHeaders
 from api.examples import exemplify
 from api.hub import Hub
 from api.limits import BodyCap, RequestId
@@ -50,8 +51,9 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,  # both of the framework's pages load their scripts from another host
         redoc_url=None,
         middleware=[
+            Middleware(SafeHeaders),
             Middleware(RequestId),
-            Middleware(BodyCap, limit_bytes=services.settings.upload_max_bytes),
+            Middleware(BodyCap, settings=services.settings),
         ],
         responses={"default": {"model": ProblemOut, "description": "A problem (RFC 9457)."}},
     )

@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 Url = Annotated[str | None, typer.Option(envvar="IMPASTO_URL", help="Where the service is.")]
 Key = Annotated[str | None, typer.Option(envvar="IMPASTO_KEY", help="Your API key.")]
 
-KEEP_ALIVE_S = 75
-"""An idle connection is kept longer than clients and load balancers keep theirs: whoever closes first must not be the
-one that has just been sent a request."""
-
 PATIENCE_S = 10.0
 """Who stands before a terminal learns soon that an address is wrong."""
 
@@ -45,6 +41,7 @@ def api() -> None:
 
     from api.app import create_app  # noqa: PLC0415
     from api.connections import allow_connections  # noqa: PLC0415
+    from api.server import server_options  # noqa: PLC0415
 
     settings = read_settings()
     configure_logging(settings)
@@ -53,11 +50,7 @@ def api() -> None:
         create_app(open_services(settings)),
         host=settings.api_host,
         port=settings.api_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=10,
+        **server_options(settings),
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 
+from api.strict_json import VALUES_MAX, parsed
 from service.errors import FieldProblem, InvalidSpec, pointer_to
 from service.spec import MAX_REGIONS, MAX_STYLES, RenderSpec, parse_spec, place_image
 
@@ -65,7 +67,7 @@ async def read_spec(request: Request) -> RenderSpec:
     """
     if not is_form(request):
         return parse_spec(await read_json(request))
-    async with read_form(request, parts_max=MAX_PARTS) as form:
+    async with read_form(request, parts_max=MAX_PARTS, repeatable="style") as form:
         return parse_spec(await _from_form(form))
 
 
@@ -75,45 +77,63 @@ def is_form(request: Request) -> bool:
 
 
 @asynccontextmanager
-async def read_form(request: Request, *, parts_max: int) -> AsyncIterator[FormData]:
+async def read_form(request: Request, *, parts_max: int, repeatable: str = "") -> AsyncIterator[FormData]:
     """Read the form that a request brings; its files are open within the context.
 
+    Args:
+        request: what brings it.
+        parts_max: how many files it may have, and how many other parts.
+        repeatable: the name that several parts may have.
+
     Raises:
-        HTTPException: 400, the form can't be read, or has more files or other parts than `parts_max`.
+        HTTPException: 400, the form can't be read, has no end, too many parts, or another charset than UTF-8.
+        InvalidSpec: another part is there twice.
     """
+    if re.search(r";\s*charset\s*=\s*\"?(?!utf-?8\b)", request.headers["content-type"], re.IGNORECASE):
+        raise HTTPException(400, "A form is read as UTF-8.")  # others take a time that grows as the square of a name
+    parser = _WholeForm(request.headers, request.stream(), max_files=parts_max, max_fields=parts_max)
     try:
-        async with request.form(max_files=parts_max, max_fields=parts_max) as form:
-            yield form
-    except UnicodeError:
-        raise HTTPException(400, "The form's names are not text in the charset that it announces.") from None
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise HTTPException(400, error.message) from None
+    try:
+        if not parser.ended:
+            raise HTTPException(400, "The form has no end.")
+        _check_names(form, repeatable)
+        yield form
+    finally:
+        await form.close()
 
 
-async def read_json(request: Request) -> Any:
+class _WholeForm(MultiPartParser):
+    """Knows whether the last delimiter has come: what is cut off in between would pass for a form with fewer parts."""
+
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
+
+
+def _check_names(form: FormData, repeatable: str) -> None:
+    counts = Counter(name for name, _ in form.multi_items() if name != repeatable)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise InvalidSpec(*(FieldProblem(f"/{name}", "this part is there more than once") for name in twice))
+
+
+async def read_json(request: Request, *, values_max: int = VALUES_MAX) -> Any:
     """Read the JSON that a request brings.
 
     Raises:
-        InvalidSpec: it is none.
+        InvalidSpec: it is none, or has more than `values_max` values.
         HTTPException: 415, it does not say that it is.
     """
     if _media_type(request) != "application/json":
         raise HTTPException(415)
-    return parsed(await request.body(), pointer="")
+    return parsed(await request.body(), pointer="", values_max=values_max)
 
 
 def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def parsed(text: str | bytes, *, pointer: str) -> Any:
-    """Decode JSON that stands at a pointer of the request.
-
-    Raises:
-        InvalidSpec: it is none.
-    """
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise InvalidSpec(FieldProblem(pointer, "this is not JSON, or nested too deeply")) from None
 
 
 async def _from_form(form: FormData) -> Any:

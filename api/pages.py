@@ -9,10 +9,12 @@ from urllib.parse import urlencode
 
 from fastapi import Query as Parameter
 from fastapi import Request, Response
+from pydantic import StringConstraints
 
 from api.wire.times import Instant
 from service.errors import FieldProblem, InvalidSpec
 from service.job import JobState
+from service.spec import LABEL_MAX, LABEL_VALUE_MAX, MAX_LABELS
 from service.stores.job_list import Mark, Query
 from service.stores.records import batch_list
 
@@ -21,12 +23,13 @@ if TYPE_CHECKING:
 
 Status = Annotated[JobState | None, Parameter(description="Only jobs that are in this state.")]
 Labels = Annotated[
-    list[str], Parameter(description="Only jobs with this label, `name=value`; repeatable, all must fit.")
+    list[Annotated[str, StringConstraints(max_length=LABEL_MAX + 1 + LABEL_VALUE_MAX)]],
+    Parameter(max_length=MAX_LABELS, description="Only jobs with this label, `name=value`; repeatable, all must fit."),
 ]
 CreatedAfter = Annotated[Instant | None, Parameter(description="Only jobs that were made at this time or later.")]
-Cursor = Annotated[str | None, Parameter(description="`next_cursor` of the page before.")]
+Cursor = Annotated[str | None, Parameter(max_length=128, description="`next_cursor` of the page before.")]
 Limit = Annotated[int, Parameter(ge=1, le=100, description="How many a page has at most.")]
-BatchId = Annotated[str | None, Parameter(description="Only jobs of this batch.")]
+BatchId = Annotated[str | None, Parameter(max_length=64, description="Only jobs of this batch.")]
 
 
 def query_of(

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
+from api.answer_headers import SAFE
 from service import errors
 from service.log import log
 from service.spec import field_problems
@@ -46,10 +48,18 @@ FRAMEWORK_CODES = {
     HTTPStatus.BAD_REQUEST: "bad_request",
     HTTPStatus.NOT_FOUND: "no_route",
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_TIMEOUT: "request_timeout",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "head_too_large",
 }
 
 RETRY_AFTER_S = "2"
+
+FIELDS_MAX = 100
+"""That one problem names; a body may have any number that are wrong."""
+
+SENTENCE_MAX, POINTER_MAX = 2000, 512
+"""Characters; what is quoted of a request may be as long as the request."""
 
 
 def status_of(error: type[errors.ImpastoError]) -> HTTPStatus:
@@ -62,6 +72,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.ImpastoError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -80,19 +91,28 @@ def problem(  # noqa: PLR0913 - the members of RFC 9457
         "type": f"urn:impasto:problem:{code}",
         "title": title,
         "status": int(status),
-        "detail": _sendable(detail or title),
+        "detail": _sendable(detail or title, SENTENCE_MAX),
         "code": code,
         "instance": request.url.path,
         "request_id": request.scope.get("request_id"),
     }
     if fields:
-        body["errors"] = [{"pointer": _sendable(f.pointer), "detail": _sendable(f.detail)} for f in fields]
+        body["errors"] = [
+            {"pointer": _sendable(field.pointer, POINTER_MAX), "detail": _sendable(field.detail, SENTENCE_MAX)}
+            for field in fields[:FIELDS_MAX]
+        ]
     return JSONResponse(body, status_code=int(status), headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
-def _sendable(text: str) -> str:
-    """Replace what JSON can escape but UTF-8 can't hold: halves of surrogate pairs."""
-    return text.encode(errors="replace").decode()
+async def refusal(request: Request, error: errors.ImpastoError | HTTPException) -> JSONResponse:
+    """Build the answer to a request that is refused before any route sees it."""
+    return await (_framework if isinstance(error, HTTPException) else _ours)(request, error)
+
+
+def _sendable(text: str, at_most: int) -> str:
+    """Shorten a text, and replace what JSON can escape but UTF-8 can't hold: halves of surrogate pairs."""
+    shown = text if len(text) <= at_most else text[: at_most - 1] + "…"
+    return shown.encode(errors="replace").decode()
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
@@ -135,6 +155,11 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
     return problem(request, status=status, code=code, title=status.phrase, detail=error.detail, headers=headers)
 
 
+async def _left(request: Request, _: Exception) -> JSONResponse:
+    """Answer whoever went away within the body; nobody reads it, and nothing has failed here."""
+    return await _framework(request, HTTPException(400, "The body has no end."))
+
+
 def _allowed(request: Request) -> str:
     """List the methods of a path; the framework names those of its first route alone."""
     routes = [
@@ -146,6 +171,7 @@ def _allowed(request: Request) -> str:
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     log().error("request_crashed", error=type(error).__name__)
     cls = errors.ImpastoError
-    # The framework answers this outside of all middleware, where nobody adds the request's id.
+    # The framework answers this outside of all middleware, where nobody adds what every answer has.
     own = {"X-Request-Id": str(request.scope.get("request_id"))}
+    own |= {name.decode(): value.decode() for name, value in SAFE}
     return problem(request, status=HTTPStatus.INTERNAL_SERVER_ERROR, code=cls.code, title=cls.title, headers=own)

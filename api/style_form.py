@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from api.forms import is_form, parsed, read_form, read_json
+from api.forms import is_form, read_form, read_json
+from api.strict_json import check_text, parsed
 from service.errors import FieldProblem, InvalidSpec
 from service.styles import StyleSpec, parse_style
 
@@ -55,6 +56,7 @@ async def read_style(request: Request) -> StyleSpec:
 async def _from_form(form: FormData) -> dict[str, Any]:
     """Write a form as the JSON that it stands for, its file as an inline image."""
     data: dict[str, Any] = dict(form)
+    check_text(data, pointer="")
     image, labels = data.get("image"), data.get("labels")
     if isinstance(image, str):
         raise InvalidSpec(FieldProblem("/image", "this part is a file"))

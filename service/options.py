@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-LayerWeights = dict[str, Weight]
+LayerWeights = Annotated[dict[Annotated[str, Field(max_length=32)], Weight], Field(max_length=64)]
 Size = Annotated[int, Field(ge=64, le=8192)]
 
 StyleDistance = Literal["gram", "mean_std", "gaussian_w2", "sliced_wasserstein"]

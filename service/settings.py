@@ -112,6 +112,15 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=0, le=65_535)
+    head_timeout_s: PositiveFloat = Field(15.0, description="Within which a request's line and headers must arrive.")
+    body_timeout_s: PositiveFloat = Field(300.0, description="Within which a request's whole body must arrive.")
+    body_pause_s: PositiveFloat = Field(20.0, description="That a body may stand still while it arrives.")
+    answer_pause_s: PositiveFloat = Field(60.0, description="That a client may leave an answer unread.")
+    keep_alive_s: PositiveFloat = Field(
+        75.0,
+        description="That a connection may wait for its next request; longer than clients and proxies keep theirs, for "
+        "whoever closes first must not be the one that has just been sent a request.",
+    )
 
     log_format: Literal["console", "json"] = "console"
 

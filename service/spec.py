@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAX_STYLES = 8
 MAX_REGIONS = 8
 MAX_LABELS = 16
+LABEL_MAX, LABEL_VALUE_MAX = 64, 256
+"""Characters of a label's name, and of what it says."""
 
 
 class ImageRef(Frozen):
@@ -149,8 +151,8 @@ class Terms(Frozen):
     options: PaintOptions = Field(PaintOptions(), description="How to paint.")
     output: Output = Field(Output(), description="The files that are made.")
     priority: Literal["high", "normal", "low"] = Field("normal", description="A head start of ten minutes, or less.")
-    labels: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=256)]] = Field(
-        default_factory=dict, max_length=MAX_LABELS, description="Your own words about the job."
+    labels: dict[Annotated[str, Field(max_length=LABEL_MAX)], Annotated[str, Field(max_length=LABEL_VALUE_MAX)]] = (
+        Field(default_factory=dict, max_length=MAX_LABELS, description="Your own words about the job.")
     )
     cache: bool = Field(
         default=True,

@@ -12,6 +12,7 @@ import httpx
 import uvicorn
 
 from api.app import create_app
+from api.server import server_options
 from service.fetch import Outside
 from service.settings import Settings
 from service.wiring import open_services
@@ -25,7 +26,8 @@ def served(settings: Settings, *, key: str | None = None, outside: Outside | Non
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # from here on a request waits rather than being refused
-        config = uvicorn.Config(create_app(services), log_config=None, timeout_graceful_shutdown=5, lifespan="on")
+        options = server_options(settings) | {"timeout_graceful_shutdown": 5}
+        config = uvicorn.Config(create_app(services), lifespan="on", **options)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

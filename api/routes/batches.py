@@ -29,6 +29,9 @@ BODY = {
     }
 }
 
+VALUES_MAX = 200_000
+"""Of the JSON: two hundred for each of the jobs."""
+
 Start = Annotated[int, Query(ge=0, le=MAX_JOBS, description="`next_cursor` of the page before.")]
 
 
@@ -37,7 +40,7 @@ async def create_batch(
     request: Request, caller: Writer, services: TheServices, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Accept up to 1000 jobs, all or none: a list, or each of several photographs in each of several styles."""
-    spec = parse_batch(await read_json(request))
+    spec = parse_batch(await read_json(request, values_max=VALUES_MAX))
 
     def post(batch_id: str | None) -> str:
         batch = submit_batch(spec, tenant=caller.tenant, services=services, batch_id=batch_id, by=caller)

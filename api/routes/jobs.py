@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from api import pages
+from api.answer_headers import REVALIDATED
 from api.deps import Reader, TheHub, TheServices, Writer
 from api.forms import BODIES, read_spec
 from api.hub import terminal_within
@@ -107,7 +108,9 @@ async def get_job(  # noqa: PLR0913, PLR0917 - what a request brings
     if seconds := wait_s(prefer):
         await terminal_within(hub, services.jobs, caller.tenant, job_id, seconds=seconds)
     etag, terminal, body = await run_in_threadpool(_seen, caller.tenant, job_id, services=services)
-    headers = {"ETag": etag, **applied(seconds)} | ({} if terminal else {"Retry-After": str(POLL_S)})
+    headers = {"ETag": etag, "Cache-Control": REVALIDATED, **applied(seconds)} | (
+        {} if terminal else {"Retry-After": str(POLL_S)}
+    )
     if request.headers.get("If-None-Match") == etag:
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)

@@ -38,7 +38,9 @@ class KeyIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=256, description="What it is for.")
-    scopes: list[Literal["jobs:read", "jobs:write", "admin"]] = Field(["jobs:read", "jobs:write"], min_length=1)
+    scopes: list[Literal["jobs:read", "jobs:write", "admin"]] = Field(
+        ["jobs:read", "jobs:write"], min_length=1, max_length=16
+    )
     limits: LimitsOut = LimitsOut()
     expires_at: Instant | None = Field(None, description="It ends by itself then; null: it does not.")
 

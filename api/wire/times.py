@@ -10,14 +10,19 @@ from pydantic import AfterValidator, BeforeValidator
 
 def _written(value: object) -> object:
     """Refuse numbers, which the parser would take for seconds since 1970."""
-    if isinstance(value, datetime) or (isinstance(value, str) and "-" in value[1:]):
+    if isinstance(value, datetime) or (isinstance(value, str) and len(value) <= 64 and "-" in value[1:]):
         return value
     raise ValueError("write a time as ISO 8601, such as 2026-01-31T12:00:00Z")
 
 
-Instant = Annotated[
-    datetime, BeforeValidator(_written), AfterValidator(lambda time: time.replace(tzinfo=time.tzinfo or UTC))
-]
+def _placed(time: datetime) -> datetime:
+    """Take a time without a zone as UTC; refuse those that other zones would write beyond the calendar."""
+    if not 1 < time.year < 9999:
+        raise ValueError("the years 2 to 9998 are known")
+    return time.replace(tzinfo=time.tzinfo or UTC)
+
+
+Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_placed)]
 """A time that a client writes; UTC unless it says otherwise."""
 
 

@@ -35,7 +35,7 @@ class UploadDirect(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    bytes: int = Field(ge=1, description="Of the file.")
+    bytes: int = Field(ge=1, le=2**53 - 1, description="Of the file.")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the file, hexadecimal.")
     content_type: Literal["image/jpeg", "image/png", "image/webp", "image/tiff"]
 

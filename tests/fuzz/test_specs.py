@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.forms import parsed
+from api.strict_json import parsed
 from service.batch_spec import parse_batch, posted_jobs
 from service.errors import InvalidSpec
 from service.resolve import resolve
