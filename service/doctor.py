@@ -10,6 +10,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from service.checks.configuration import look_at_configuration
+from service.checks.decoding import look_at_decoding
 from service.checks.finding import Finding, Verdict, wrong
 from service.checks.job_store import look_at_job_store
 from service.checks.storage import look_at_storage
@@ -59,6 +60,7 @@ def _independent(settings: Settings) -> list[Check]:
     return [
         Check("s3", partial(look_at_storage, settings)),
         Check("settings", partial(look_at_configuration, settings)),
+        Check("ingest", partial(look_at_decoding, settings)),
         *(Check(entry.name, partial(_contributed, entry, settings)) for entry in entry_points(group=CONTRIBUTED)),
     ]
 

@@ -146,16 +146,13 @@ class _Nursery:
 
     def __init__(self, allowance: Allowance, file_max: int) -> None:
         self._control, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-P", "-m", "service.sandbox.nursery", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # decoders print what strangers' files make them print
-            )
         self._control.settimeout(START_S)
+        with theirs:
+            try:
+                self._process = _started(theirs)
+            except OSError as error:
+                self._control.close()
+                raise IngestUnavailable(f"the nursery did not start: {error}") from error
         try:
             send(self._control, {"allowance": asdict(allowance), "file_max": file_max})
             said, _ = receive(self._control, body_max=0)
@@ -177,6 +174,17 @@ class _Nursery:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _started(control: socket.socket) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - ourselves
+        [sys.executable, "-P", "-m", "service.sandbox.nursery", str(control.fileno())],
+        pass_fds=[control.fileno()],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # decoders print what strangers' files make them print
+    )
 
 
 def _environment() -> Mapping[str, str]:

@@ -47,11 +47,15 @@ def main(descriptor: int) -> None:
     duty = Duty(Allowance(**said["allowance"]), said["file_max"])
     _prepare()
     send(control, facts(confine()))
+    ended = _told_of_ends()
     children: dict[int, float] = {}
     while True:
         _end(children, at=time.monotonic())
-        wait_s = min(children.values()) - time.monotonic() if children else None
-        if not select.select([control], [], [], None if wait_s is None else max(0.05, wait_s))[0]:
+        wait_s = max(0.05, min(children.values()) - time.monotonic()) if children else None
+        ready, _, _ = select.select([control, ended], [], [], wait_s)
+        if ended in ready:
+            ended.recv(4096)
+        if control not in ready:
             continue
         word, descriptors, *_ = socket.recv_fds(control, 1, 1)
         if not word:
@@ -63,6 +67,15 @@ def main(descriptor: int) -> None:
                 _serve(line, duty)
             children[child] = time.monotonic() + duty.allowance.wall_s + OVERDUE_S
     _end(children, at=float("inf"))
+
+
+def _told_of_ends() -> socket.socket:
+    """Give a socket that can be read from whenever a child has ended."""
+    ended, noted = socket.socketpair()
+    noted.settimeout(0)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(noted.detach(), warn_on_full_buffer=False)
+    return ended
 
 
 def _prepare() -> None:
@@ -85,6 +98,7 @@ def _end(children: dict[int, float], *, at: float) -> None:
 def _serve(line: socket.socket, duty: Duty) -> None:
     """Be a child: take one image in, answer, end."""
     try:
+        signal.set_wakeup_fd(-1)
         allow(duty.allowance)
         send(line, *_answer(line, file_max=duty.file_max))
     except (Cut, OSError, MemoryError):
