@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from api.answer_headers import SAFE
+from api.routes import every_route
 from service import errors
 from service.log import log
 from service.spec import field_problems
@@ -163,7 +164,9 @@ async def _left(request: Request, _: Exception) -> JSONResponse:
 def _allowed(request: Request) -> str:
     """List the methods of a path; the framework names those of its first route alone."""
     routes = [
-        route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(request.url.path)
+        route
+        for route in every_route(request.app.routes)
+        if isinstance(route, Route) and route.path_regex.match(request.url.path)
     ]
     return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
 

@@ -6,15 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from fastapi import Request
-from fastapi.routing import APIRoute
-
 from service.errors import FieldProblem, InvalidSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
-
-    from starlette.responses import Response
+    from collections.abc import Callable, Iterator
 
 DEPTH_MAX = 32
 """Lists and objects within each other. A spec needs five."""
@@ -66,24 +61,6 @@ def check_text(data: Any, *, pointer: str) -> None:
     """
     if problems := list(_unstorable(data, pointer)):
         raise InvalidSpec(*problems)
-
-
-class StrictRoute(APIRoute):
-    """A route whose body, where the framework reads it, is read by `parsed`."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Give the framework's handler a request that reads its JSON strictly."""
-        handler = super().get_route_handler()
-
-        async def strictly(request: Request) -> Response:
-            return await handler(_StrictRequest(request.scope, request.receive))
-
-        return strictly
-
-
-class _StrictRequest(Request):
-    async def json(self) -> Any:
-        return parsed(await self.body(), pointer="")
 
 
 def _check_extent(text: str, refuse: Callable[[str], NoReturn], *, values_max: int) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute
+
+from api.routes import every_route
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -22,17 +22,6 @@ def operations(app: FastAPI) -> dict[str, APIRoute]:
         if isinstance(route, APIRoute)
         for method in sorted(route.methods or ())
     }
-
-
-def every_route(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
-    """Walk through routers within routers."""
-    for route in routes:
-        router = getattr(route, "original_router", None) or getattr(route, "app", None)
-        below = getattr(router, "routes", None)
-        if below is None or isinstance(route, APIRoute):
-            yield route
-        else:
-            yield from every_route(below)
 
 
 def asked_of(dependant: Dependant) -> set[object]:

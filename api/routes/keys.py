@@ -8,13 +8,12 @@ from fastapi import APIRouter, Depends
 
 from api.bodies import body_of, described
 from api.deps import Admin, TheServices
-from api.strict_json import StrictRoute
 from api.wire.key import KeyIn, KeyOut, KeysOut, NewKeyOut
 from service.errors import OwnKey
 from service.keys import create_key, revoke_key, rotate_key
 from service.stores.key_store import Limits
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
 
 @router.post("", status_code=201, summary="Make a key", openapi_extra=described(KeyIn))

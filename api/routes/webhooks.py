@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from api import pages
 from api.bodies import body_of, described
 from api.deps import Reader, TheServices, Writer
-from api.strict_json import StrictRoute
 from api.wire.webhook import (
     DeliveriesOut,
     DeliveryOut,
@@ -22,7 +21,7 @@ from api.wire.webhook import (
 )
 from service.webhooks import Secret, default_secret, enable, register, remove, rotate
 
-router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 EndpointId = Annotated[str | None, Query(max_length=64, description="Only deliveries to this endpoint.")]
 

@@ -11,11 +11,12 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.deps import admin, reader, writer
+from api.routes import every_route
 from service.keys import create_key
 from service.settings import Settings
 from service.wiring import Services, open_services
 from tests.api_calls import assert_problem
-from tests.routes import asked_of, every_route, operations
+from tests.routes import asked_of, operations
 from tests.served import served
 
 pytestmark = pytest.mark.servers
