@@ -19,11 +19,22 @@ from service.wiring import open_services
 
 
 @contextmanager
-def served(settings: Settings, *, key: str | None = None, outside: Outside | None = None) -> Iterator[httpx.Client]:
-    """Serve the API and give a client of it, which follows no redirects; `outside` asks another resolver."""
+def served(
+    settings: Settings, *, key: str | None = None, outside: Outside | None = None, sends_bytes: int | None = None
+) -> Iterator[httpx.Client]:
+    """Serve the API and give a client of it, which follows no redirects.
+
+    Args:
+        settings: of the API.
+        key: the client's.
+        outside: asks another resolver.
+        sends_bytes: the size of the sending buffers; None: as the system likes.
+    """
     services = open_services(settings)
     services = services if outside is None else replace(services, outside=outside)
     with socket.socket() as listener:
+        if sends_bytes is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sends_bytes)
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # from here on a request waits rather than being refused
         options = server_options(settings) | {"timeout_graceful_shutdown": 5}

@@ -21,8 +21,12 @@ NEVER_BARE = {"unavailable", "queue_unavailable", "url_refused", "url_unreachabl
 
 def possible() -> dict[str, int]:
     """Give every code that can be answered, with its status."""
-    classes = [getattr(errors, name) for name in errors.__all__ if name != "FieldProblem"]
-    ours = [one for one in classes if issubclass(one, errors.Refused | errors.Unavailable | errors.RecordUnreadable)]
+    classes = [getattr(errors, name) for name in errors.__all__]
+    ours = [
+        one
+        for one in classes
+        if isinstance(one, type) and issubclass(one, errors.Refused | errors.Unavailable | errors.RecordUnreadable)
+    ]
     codes = {one.code: int(problems.status_of(one)) for one in ours if "code" in vars(one)}
     codes |= {code: int(status) for status, code in problems.FRAMEWORK_CODES.items()}
     return {code: status for code, status in codes.items() if code not in NEVER_BARE} | {"internal": 500}

@@ -106,10 +106,11 @@ HARMLESS = {
     "api.client.webhooks.WebhookEvent.data", "api.wire.webhook.WebhookEventOut.data",  # what is told, thin
     "api.client.events.Message.data", "api.client.events.OtherEvent.data", "service.stores.event_store.Event.data",
     "api.client.transport.Access.url", "service.embedded.running.RunningStack.url",  # the service's own address
-    "api.wire.upload.PutOut.headers", "service.stores.blob_store.PresignedPut.headers",  # a type and a digest
+    "api.wire.upload.PutOut.headers", "api.client.answers.PutPlace.headers",  # a type and a digest
+    "service.stores.blob_store.PresignedPut.headers",
     "api.idempotency.Answer.headers",  # whether it was given before
     "service.fetch.Answer.headers", "service.fetch.Answer.body",  # what strangers say
-    "api.wire.webhook.DeliveryOut.answer_body",
+    "api.wire.webhook.DeliveryOut.answer_body", "api.client.answers.Delivery.answer_body",
     "api.demo.canvas.Pass.body", "api.demo.strokes.Brush.body",  # of paint
     "service.job.Job.key", "service.stores.key_store.Admission.key",  # an id; a record
     "service.settings.Settings.environment",
