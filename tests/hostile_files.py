@@ -25,6 +25,13 @@ def hostile_files() -> Mapping[str, tuple[bytes, str]]:
     return dict([*_other_things(), *_bombs(), *_liars(), *_many_pictures(), *_cut_off()])
 
 
+def endless_scans(scans: int) -> bytes:
+    """Make a JPEG of 36 million pixels that refines them by scans of 59 bytes, each of which takes 10 ms."""
+    data = _file(Image.new("L", (6000, 6000), 128), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:-2] + data[last:-2] * scans + data[-2:]
+
+
 def _other_things() -> Iterator[tuple[str, tuple[bytes, str]]]:
     heads = {
         "nothing": b"",

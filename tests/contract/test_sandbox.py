@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from io import BytesIO
@@ -25,6 +26,7 @@ from service.sandbox import kept
 from service.sandbox.kept import Sandbox
 from service.settings import Settings
 from tests.api_calls import assert_problem
+from tests.hostile_files import endless_scans
 from tests.images import gradient, photograph_bytes
 from tests.served import served
 
@@ -127,6 +129,16 @@ def test_an_image_that_takes_more_than_it_may_is_refused(short: dict[str, Any]) 
             opened.ingest(large(), LIMITS)
         with suppress(InvalidImage):  # so little may not do for any image, but it is answered
             opened.ingest(photograph_bytes(8, 8), LIMITS)
+
+
+def test_a_small_file_that_computes_for_ever_is_ended_by_the_kernel() -> None:
+    data = endless_scans(2000)
+    with sandbox(ingest_cpu_s=1.0) as opened:
+        began = time.monotonic()
+        with pytest.raises(InvalidImage, match="more memory or time than it may"):
+            opened.ingest(data, LIMITS)
+        assert time.monotonic() - began < kept.WALL_FACTOR + 1
+        assert opened.ingest(photograph_bytes(), LIMITS).width == 96
 
 
 def test_a_nursery_that_was_killed_is_replaced() -> None:
