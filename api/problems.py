@@ -163,12 +163,9 @@ async def _left(request: Request, _: Exception) -> JSONResponse:
 
 def _allowed(request: Request) -> str:
     """List the methods of a path; the framework names those of its first route alone."""
-    routes = [
-        route
-        for route in every_route(request.app.routes)
-        if isinstance(route, Route) and route.path_regex.match(request.url.path)
-    ]
-    return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
+    routes = [route for route in every_route(request.app.routes) if isinstance(route, Route)]
+    path = next(route.path for route in routes if route.path_regex.match(request.url.path))
+    return ", ".join(sorted({method for route in routes if route.path == path for method in route.methods or ()}))
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

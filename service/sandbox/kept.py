@@ -160,7 +160,6 @@ class _Nursery:
             self.close()
             raise IngestUnavailable(f"the nursery did not start: {error}") from error
         self.confined = Confined(**said)
-        log().info("sandbox_ready", **said)
 
     def fork(self, line: socket.socket) -> None:
         """Give a line to a new child."""

@@ -56,6 +56,7 @@ def test_the_frameworks_own_errors_say_so_too(client: httpx.Client, method: str,
 def test_a_method_that_is_not_there_is_answered_with_those_that_are(client: httpx.Client) -> None:
     assert client.delete("/v1/jobs").headers["allow"] == "GET, POST"
     assert client.patch("/v1/styles/0").headers["allow"] == "DELETE, GET"
+    assert client.patch("/v1/webhooks/default-secret").headers["allow"] == "GET"
 
 
 def test_a_job_may_be_kept_by_ones_own_cache_that_asks_each_time(client: httpx.Client) -> None:
