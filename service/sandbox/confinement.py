@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict, dataclass
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x1000_0000, 0x4000_0000
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 _CREATE_RULESET, _RESTRICT_SELF = 444, 446
 """Landlock's system calls, the same on every architecture (landlock(7))."""
 _RULESET_VERSION = 1
@@ -21,6 +21,8 @@ _FILES_BY_ABI = ((1, 13), (2, 14), (3, 15), (5, 16))
 """How many kinds of access to files each version of Landlock knows."""
 _BIND_AND_CONNECT = 0b11
 _NETWORK_SINCE = 4
+_SOCKETS_AND_SIGNALS = 0b11
+_SCOPED_SINCE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +60,21 @@ def confine() -> Confined:
     if sys.platform != "linux":
         return Confined(files=False, network=False, privileges=False)
     libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # nobody looks into another one's memory
     privileges = libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
     network = libc.unshare(_CLONE_NEWNET) == 0 or libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0
     return Confined(files=privileges and _landlocked(libc), network=network, privileges=privileges)
 
 
 def _landlocked(libc: ctypes.CDLL) -> bool:
-    """Open no file any more, make none, and look into no other process."""
+    """Open no file any more, make none, and neither look into other processes nor signal them."""
     version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(_RULESET_VERSION))
     if version < 1:
         return False
     kinds = max(count for abi, count in _FILES_BY_ABI if abi <= version)
-    handled = [(1 << kinds) - 1, *([_BIND_AND_CONNECT] if version >= _NETWORK_SINCE else [])]
+    handled = [(1 << kinds) - 1]
+    handled += [_BIND_AND_CONNECT] if version >= _NETWORK_SINCE else []
+    handled += [_SOCKETS_AND_SIGNALS] if version >= _SCOPED_SINCE else []
     ruleset = (ctypes.c_uint64 * len(handled))(*handled)
     descriptor = libc.syscall(_CREATE_RULESET, ruleset, ctypes.c_size_t(ctypes.sizeof(ruleset)), ctypes.c_uint(0))
     if descriptor < 0:

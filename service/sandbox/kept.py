@@ -77,11 +77,14 @@ class Sandbox:
             InvalidImage: it is no picture that we take, or takes more than it may.
             IngestUnavailable: there is no turn for it, or no child can be had.
         """
-        with self._turn(), self._child() as line:
+        with self._turn(), self._child() as (line, nursery):
             try:
                 send(line, asdict(limits), data)
                 said, png = receive(line, body_max=_BYTES_PER_PIXEL * limits.pixels + _OVERHEAD)
-            except (Cut, OSError):  # it was ended by its allowance, or crashed
+            except (Cut, OSError):
+                if nursery.has_ended():
+                    raise IngestUnavailable("the nursery has ended") from None
+                # The child was ended by its allowance, or has crashed.
                 log().warning("ingest_ended", bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
                 raise InvalidImage(TOO_MUCH) from None
         if "refused" in said:
@@ -98,9 +101,14 @@ class Sandbox:
 
     def close(self) -> None:
         """End it."""
+        if self._nursery is not None:
+            self._give_up(self._nursery)
+
+    def _give_up(self, nursery: _Nursery) -> None:
+        """End a nursery; another that has taken its place meanwhile stays."""
         with self._starting:
-            if self._nursery is not None:
-                self._nursery.close()
+            nursery.close()
+            if self._nursery is nursery:
                 self._nursery = None
 
     @contextmanager
@@ -113,26 +121,30 @@ class Sandbox:
             self._turns.release()
 
     @contextmanager
-    def _child(self) -> Iterator[socket.socket]:
-        """Give a line to a new child, on which nothing takes longer than it may."""
-        ours, theirs = socket.socketpair()
+    def _child(self) -> Iterator[tuple[socket.socket, _Nursery]]:
+        """Give a line to a new child, on which nothing takes longer than it may, and the child's nursery."""
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise IngestUnavailable(f"no line to a child: {type(error).__name__}") from error
         with ours:
             with theirs:
-                self._send_in(theirs)
+                nursery = self._send_in(theirs)
             ours.settimeout(self._allowance.wall_s + 1)
-            yield ours
+            yield ours, nursery
 
-    def _send_in(self, line: socket.socket) -> None:
-        for last in (False, True):
+    def _send_in(self, line: socket.socket) -> _Nursery:
+        nursery = self._ready()
+        try:
+            nursery.fork(line)
+        except OSError:  # it was killed: the next one is another process
+            self._give_up(nursery)
             nursery = self._ready()
             try:
                 nursery.fork(line)
-            except OSError as error:  # it was killed: the next one is another process
-                self.close()
-                if last:
-                    raise IngestUnavailable(f"the nursery: {type(error).__name__}") from error
-            else:
-                return
+            except OSError as error:
+                raise IngestUnavailable(f"the nursery: {type(error).__name__}") from error
+        return nursery
 
     def _ready(self) -> _Nursery:
         with self._starting:
@@ -165,6 +177,14 @@ class _Nursery:
         """Give a line to a new child."""
         socket.send_fds(self._control, [b"+"], [line.fileno()])
 
+    def has_ended(self) -> bool:
+        """Say whether it is no longer there; one that is just ending counts too."""
+        try:
+            self._process.wait(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def close(self) -> None:
         """End it with all its children."""
         self._control.close()
@@ -180,6 +200,7 @@ def _started(control: socket.socket) -> subprocess.Popen[bytes]:
         [sys.executable, "-P", "-m", "service.sandbox.nursery", str(control.fileno())],
         pass_fds=[control.fileno()],
         env=_environment(),
+        start_new_session=True,  # Ctrl-C is for the API, which still answers those who wait
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,  # decoders print what strangers' files make them print
