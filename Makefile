@@ -31,7 +31,7 @@ demo: setup ## start a stack, post a real job, show its progress, leave the pict
 	@$(BIN)/impasto demo --data $(DATA)/demo
 
 test: setup ## run the tests
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 chaos: setup ## kill, cut and restart everything while it paints, and print what that cost (ten minutes)
 	@$(BIN)/python -m tests.chaos

@@ -24,6 +24,16 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
+LONGEST = {"chaos", "e2e", "golden", "test_fuzz.py"}
+"""Folders and files whose tests take longest."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: begun last, it would keep one process busy while the other has nothing to do."""
+    items.sort(key=lambda item: LONGEST.isdisjoint(item.path.parts))
+
+
 @pytest.fixture(autouse=True)
 def _no_network_in_unit_tests(request: pytest.FixtureRequest) -> Iterator[None]:
     unit = Path(__file__).parent / "unit"
