@@ -7,6 +7,7 @@
 -- held:<tenant>:<name>   hash     loses this holder
 -- jobs:<tenant>, jobs:<tenant>:<state>, labeled:<tenant>:<name>=<value>   zset   lose the job
 -- batches:<tenant>       zset     loses the batch
+-- changed                channel  tenant:id, so that who follows the job learns that it is gone
 -- gone:<tenant>:<id>     string   '1', so that the id is known to have been one; TTL 30 days
 --
 -- ARGV  2 'job', 'upload' or 'batch'   3 tenant   4 id
@@ -35,5 +36,6 @@ if kind == 'job' then
   redis.call('ZREM', key('jobs', tenant), id)
   redis.call('ZREM', key('jobs', tenant, at[4]), id)
   for _, name in ipairs(cjson.decode(at[5])) do redis.call('ZREM', key('labeled', tenant, name), id) end
+  redis.call('PUBLISH', key('changed'), tenant .. ':' .. id)
 end
 return free
