@@ -16,7 +16,7 @@ from service.errors import FieldProblem, InvalidSpec, pointer_to
 from service.spec import MAX_REGIONS, MAX_STYLES, RenderSpec, parse_spec, place_image
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from fastapi import Request
     from starlette.datastructures import FormData
@@ -91,14 +91,11 @@ async def read_form(request: Request, *, parts_max: int, repeatable: str = "") -
     """
     if re.search(r";\s*charset\s*=\s*\"?(?!utf-?8\b)", request.headers["content-type"], re.IGNORECASE):
         raise HTTPException(400, "A form is read as UTF-8.")  # others take a time that grows as the square of a name
-    parser = _WholeForm(request.headers, request.stream(), max_files=parts_max, max_fields=parts_max)
     try:
-        form = await parser.parse()
+        form = await _WholeForm(request, parts_max=parts_max).parse()
     except MultiPartException as error:
         raise HTTPException(400, error.message) from None
     try:
-        if not parser.ended:
-            raise HTTPException(400, "The form has no end.")
         _check_names(form, repeatable)
         yield form
     finally:
@@ -106,12 +103,20 @@ async def read_form(request: Request, *, parts_max: int, repeatable: str = "") -
 
 
 class _WholeForm(MultiPartParser):
-    """Knows whether the last delimiter has come: what is cut off in between would pass for a form with fewer parts."""
+    """Refuses a form whose last delimiter is missing: what is cut off would pass for a form with fewer parts."""
 
-    ended = False
+    def __init__(self, request: Request, *, parts_max: int) -> None:
+        super().__init__(request.headers, self._whole(request.stream()), max_files=parts_max, max_fields=parts_max)
+        self._ended = False
 
     def on_end(self) -> None:
-        self.ended = True
+        self._ended = True
+
+    async def _whole(self, stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        async for piece in stream:
+            yield piece
+        if not self._ended:  # said here, while the parser still closes the files that it has opened
+            raise MultiPartException("The form has no end.")
 
 
 def _check_names(form: FormData, repeatable: str) -> None:
