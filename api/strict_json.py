@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from service.errors import FieldProblem, InvalidSpec
@@ -20,7 +21,8 @@ VALUES_MAX = 10_000
 DIGITS_MAX = 20
 """Of a whole number: the largest that any field takes has 19."""
 
-_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
+_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+"""A string, also one that never ends: were it no match, the search would begin anew at each quote within it."""
 _SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -78,8 +80,8 @@ def _check_extent(text: str, refuse: Callable[[str], NoReturn], *, values_max: i
 def _object(pairs: list[tuple[str, Any]], refuse: Callable[[str], NoReturn]) -> dict[str, Any]:
     data = dict(pairs)
     if len(data) != len(pairs):
-        names = [name for name, _ in pairs]
-        refuse(f"an object has the name {next(name for name in names if names.count(name) > 1)!r} twice")
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        refuse(f"an object has the name {name!r} twice")
     return data
 
 

@@ -80,6 +80,20 @@ def test_a_string_that_can_not_be_stored_is_named_by_its_pointer() -> None:
     assert [problem.pointer for problem in caught.value.problems] == ["/spec/labels/a~1b", "/spec/kinds/0"]
 
 
+UNCLOSED = "[" + "[]," * DEPTH_MAX + '"' + '\\"' * 18_000 + "a" * 200_000
+"""Took a time that grew as the product of its quotes and its length."""
+
+TWICE = "{" + ",".join(f'"{n}":0' for n in range(40_000)) + ',"39999":0}'
+
+
+@pytest.mark.parametrize("text", [UNCLOSED, TWICE], ids=["unclosed", "twice"])
+def test_what_took_the_square_of_its_length_no_longer_does(text: str) -> None:
+    began = time.process_time()
+    with pytest.raises(InvalidSpec):
+        parsed(text, pointer="", values_max=200_000)
+    assert time.process_time() - began < 2  # it took ten seconds
+
+
 @pytest.mark.parametrize("text", ['"' * 2_000_000, "\\" * 2_000_000, '"\\' * 1_000_000, "[{" * 4_000 + '"' * 30_000])
 def test_reading_takes_time_that_grows_with_the_length_alone(text: str) -> None:
     began = time.process_time()
