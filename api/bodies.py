@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request  # noqa: TC002 - the framework reads the annotation
-from pydantic import BaseModel, ValidationError
 
 from api.forms import read_json
-from service.errors import InvalidSpec
-from service.spec import field_problems
+from service.validation import Shape, validated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-Shape = TypeVar("Shape", bound=BaseModel)
+    from pydantic import BaseModel
 
 
 def body_of(shape: type[Shape]) -> Callable[[Request], Awaitable[Shape]]:
@@ -28,10 +26,7 @@ def body_of(shape: type[Shape]) -> Callable[[Request], Awaitable[Shape]]:
     """
 
     async def read(request: Request) -> Shape:
-        try:
-            return shape.model_validate(await read_json(request))
-        except ValidationError as error:
-            raise InvalidSpec(*field_problems(error.errors(include_url=False, include_input=False))) from None
+        return validated(shape, await read_json(request))
 
     return read
 

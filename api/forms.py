@@ -122,7 +122,12 @@ class _WholeForm(MultiPartParser):
 def _check_names(form: FormData, repeatable: str) -> None:
     counts = Counter(name for name, _ in form.multi_items() if name != repeatable)
     if twice := [name for name, count in counts.items() if count > 1]:
-        raise InvalidSpec(*(FieldProblem(f"/{name}", "this part is there more than once") for name in twice))
+        raise InvalidSpec(*(FieldProblem(_pointer(name), "this part is there more than once") for name in twice))
+
+
+def _pointer(name: str) -> str:
+    """Give the pointer that a part's name stands for, whatever it is."""
+    return pointer_to(*name.split("/"))
 
 
 async def read_json(request: Request, *, values_max: int = VALUES_MAX) -> Any:
@@ -149,7 +154,7 @@ async def _from_form(form: FormData) -> Any:
         raise InvalidSpec(FieldProblem("/spec", "this part is a JSON object, as text"))
     unknown = [name for name in form if name not in {"spec", "style"} and not IMAGE_PARTS.fullmatch(name)]
     if unknown:
-        raise InvalidSpec(*(FieldProblem(pointer_to(*name.split("/")), "there is no such part") for name in unknown))
+        raise InvalidSpec(*(FieldProblem(_pointer(name), "there is no such part") for name in unknown))
     files = {name: part for name, part in form.multi_items() if name not in {"spec", "style"}}
     files |= {f"styles/{n}/image": part for n, part in enumerate(form.getlist("style"))}
     data.setdefault("kind", "transfer")

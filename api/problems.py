@@ -15,7 +15,7 @@ from api.answer_headers import SAFE
 from api.routes import every_route
 from service import errors
 from service.log import log
-from service.spec import field_problems
+from service.validation import field_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from service.errors import FieldProblem, InvalidSpec
+from service.errors import FieldProblem, InvalidSpec, pointer_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,7 +106,7 @@ def _unstorable(data: Any, pointer: str) -> Iterator[FieldProblem]:
             yield FieldProblem(pointer, "this holds half of a surrogate pair, which is no character")
     elif isinstance(data, dict):
         for name, value in data.items():
-            inner = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+            inner = pointer + pointer_to(name)
             yield from _unstorable(name, inner)
             yield from _unstorable(value, inner)
     elif isinstance(data, list):

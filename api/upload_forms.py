@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from api.forms import is_form, read_form, read_json
 from api.wire.upload import UploadByUrl, UploadDirect, UploadInline
 from service.errors import FieldProblem, InvalidSpec
-from service.spec import field_problems
+from service.validation import validated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +71,4 @@ def _from_json(data: object) -> Ways:
     ways = [way for field, way in WAYS.items() if isinstance(data, dict) and field in data]
     if not ways:
         raise InvalidSpec(FieldProblem("", "give url, or data, or bytes with sha256 and content_type"))
-    try:
-        return ways[0].model_validate(data)
-    except ValidationError as error:
-        raise InvalidSpec(*field_problems(error.errors(include_url=False, include_input=False))) from None
+    return validated(ways[0], data)

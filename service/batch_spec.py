@@ -6,12 +6,13 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from service.errors import FieldProblem, InvalidSpec
 from service.options import Frozen
 from service.prepare import Posted
-from service.spec import ImageRef, RenderSpec, Style, Terms, field_problems
+from service.spec import ImageRef, RenderSpec, Style, Terms
+from service.validation import validated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,10 +62,7 @@ def parse_batch(data: object) -> BatchSpec:
         InvalidSpec: naming each field that is wrong by its JSON pointer; or the batch is neither of the two, is both,
             has too many jobs, or one custom id twice.
     """
-    try:
-        batch = BatchSpec.model_validate(data)
-    except ValidationError as error:
-        raise InvalidSpec(*field_problems(error.errors(include_url=False, include_input=False))) from None
+    batch = validated(BatchSpec, data)
     problems = list(_listed(batch) if batch.jobs else _multiplied(batch))
     if problems:
         raise InvalidSpec(*problems)

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_serializer, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_serializer, model_validator
 
-from service.errors import FieldProblem, InvalidSpec, pointer_to
 from service.options import Frozen, PaintOptions
+from service.validation import validated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from pydantic_core import ErrorDetails
+    from collections.abc import Mapping
 
 MAX_STYLES = 8
 MAX_REGIONS = 8
@@ -247,10 +245,7 @@ def parse_spec(data: object) -> RenderSpec:
     Raises:
         InvalidSpec: naming each field that is wrong by its JSON pointer.
     """
-    try:
-        return RenderSpec.model_validate(data)
-    except ValidationError as error:
-        raise InvalidSpec(*field_problems(error.errors(include_url=False, include_input=False))) from None
+    return validated(RenderSpec, data)
 
 
 def place_image(data: dict[str, Any], pointer: str, image: Mapping[str, str]) -> None:
@@ -268,29 +263,3 @@ def place_image(data: dict[str, Any], pointer: str, image: Mapping[str, str]) ->
         at = at[number]
     if isinstance(at, dict):
         at[last] = image
-
-
-def field_problems(details: Iterable[ErrorDetails], *, below: int = 0) -> list[FieldProblem]:
-    """Put what pydantic says into our own words, with JSON pointers (RFC 6901) that leave out `below` outer parts."""
-    details = list(details)
-    wrong = {detail["loc"][:-1] for detail in details}
-    return [
-        FieldProblem(_pointer(detail["loc"][below:]), _sentence(detail))
-        for detail in details
-        # A tuple whose only item is wrong is said to be too short as well.
-        if not (detail["type"] == "too_short" and any(loc[: len(detail["loc"])] == detail["loc"] for loc in wrong))
-    ]
-
-
-def _pointer(loc: Iterable[str | int]) -> str:
-    """Write a location as a pointer, without the names that pydantic gives to the branches of a union."""
-    return pointer_to(*(part for part in loc if not (isinstance(part, str) and part.startswith(_BRANCHES))))
-
-
-_BRANCHES = ("dict[", "literal[", "[key]", "tuple[")
-
-
-def _sentence(detail: ErrorDetails) -> str:
-    if detail["type"] == "extra_forbidden":
-        return "there is no such field"
-    return detail["msg"].removeprefix("Value error, ")

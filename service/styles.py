@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from uuid_utils import uuid7
 
 from service.errors import (
@@ -25,9 +25,10 @@ from service.errors import (
 from service.log import log
 from service.options import Frozen
 from service.prepare import bytes_of
-from service.spec import MAX_LABELS, ImageRef, field_problems
+from service.spec import MAX_LABELS, ImageRef
 from service.stores.style_store import Saved, StyleRecord
 from service.upload import upload
+from service.validation import validated
 
 if TYPE_CHECKING:
     from service.stores.upload_store import Upload
@@ -57,10 +58,7 @@ def parse_style(data: object) -> StyleSpec:
     Raises:
         InvalidSpec: naming each field that is wrong by its JSON pointer.
     """
-    try:
-        return StyleSpec.model_validate(data)
-    except ValidationError as error:
-        raise InvalidSpec(*field_problems(error.errors(include_url=False, include_input=False))) from None
+    return validated(StyleSpec, data)
 
 
 def make_style(spec: StyleSpec, *, tenant: str, services: Services, style_id: str | None = None) -> StyleRecord:

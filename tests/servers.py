@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from service.embedded import parts
 from service.embedded.folder import open_folder, read_secrets
@@ -29,15 +31,26 @@ class Servers:
 
 
 @contextmanager
-def running_servers(root: Path) -> Iterator[Servers]:
-    """Start Redis and S3 on free loopback ports, wait until both answer, and end them by their own ids."""
+def running_servers(root: Path, *, users: Sequence[Mapping[str, Any]] = ()) -> Iterator[Servers]:
+    """Start Redis and S3 on free loopback ports, wait until both answer, and end them by their own ids.
+
+    Args:
+        root: the folder of both.
+        users: that S3 knows beside its owner, as SeaweedFS writes identities.
+    """
     folder = open_folder(root)
     secrets = read_secrets(folder)
     ports = choose_ports(parts.SERVERS, folder.ports)
     settings = parts.stack_settings(secrets, ports, api_port=0)
+    s3_part = parts.s3(folder, secrets, ports)
+    if users:
+        keys = {"accessKey": secrets.s3_access_key_id, "secretKey": secrets.s3_secret_access_key}
+        owner = {"name": "owner", "credentials": [keys], "actions": ["Admin", "Read", "Write", "List"]}
+        (root / "s3.json").write_text(json.dumps({"identities": [owner, *users]}))
+        s3_part = replace(s3_part, command=(*s3_part.command, "-s3.config=s3.json"))
     with (
         _running(parts.redis(folder, secrets, ports), folder.logs) as redis,
-        _running(parts.s3(folder, secrets, ports), folder.logs) as s3,
+        _running(s3_part, folder.logs) as s3,
     ):
         wait_until_ready(settings)
         yield Servers(settings, redis, s3)

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x1000_0000, 0x4000_0000
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
@@ -101,8 +101,3 @@ def allow(allowance: Allowance) -> None:
         resource.setrlimit(what, (value, value))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, allowance.wall_s)
-
-
-def facts(confined: Confined) -> dict[str, bool]:
-    """Write down what was taken away."""
-    return asdict(confined)

@@ -2,7 +2,7 @@
 
 Run as `python -m service.sandbox.nursery FD`, where FD is a Unix socket. It sends what it gave up; then, for each
 socket that it is sent, a child takes an image from there, answers, and ends. No child sees another one's image, and a
-child that was taken over by its image can reach nothing but the socket on which its answer goes.
+child that was taken over by its image can open no file and no network. SECURITY.md says what it still can.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from PIL import Image, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
@@ -22,7 +22,7 @@ from service.deep import load_libvips
 from service.errors import InvalidImage
 from service.ingest import ImageLimits, ingest
 from service.pictures import encode_stored, srgb_profile
-from service.sandbox.confinement import TOO_MUCH, Allowance, allow, confine, facts
+from service.sandbox.confinement import TOO_MUCH, Allowance, allow, confine
 from service.sandbox.frames import Cut, receive, send
 
 PLUGINS = (JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
@@ -46,7 +46,7 @@ def main(descriptor: int) -> None:
     said, _ = receive(control, body_max=0)
     duty = Duty(Allowance(**said["allowance"]), said["file_max"])
     _prepare()
-    send(control, facts(confine()))
+    send(control, asdict(confine()))
     ended = _told_of_ends()
     children: dict[int, float] = {}
     while True:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from service.embedded.ports import choose_ports
 from service.settings import Settings
 from service.wiring import Services
 from tests.findings import amiss, named
-from tests.servers import Servers, _running, wait_until_ready
+from tests.servers import Servers, _running, running_servers, wait_until_ready
 
 pytestmark = pytest.mark.servers
 
@@ -227,33 +225,12 @@ def test_a_missing_bucket_is_said_and_not_made(settings: Settings) -> None:
 
 
 def test_a_bucket_that_takes_nothing_is_told_from_one_that_is_away(tmp_path: Path) -> None:
-    with _s3_with_a_reader(tmp_path) as settings:
+    keys = {"accessKey": "reader", "secretKey": "of it"}
+    user = {"name": "reader", "credentials": [keys], "actions": ["Read", "List"]}
+    with running_servers(tmp_path, users=[user]) as servers:
+        settings = servers.settings
         assert amiss(look_s3(settings)) == {}
         reader = {"s3_access_key_id": SecretStr("reader"), "s3_secret_access_key": SecretStr("of it")}
         found = look_s3(settings, **reader)
     assert amiss(found) == {"s3.keeping": "wrong"}
     assert named(found, "s3.keeping").fact.startswith("An object can't be written (S3")
-
-
-@contextmanager
-def _s3_with_a_reader(root: Path) -> Iterator[Settings]:
-    """An S3 that knows a second user, `reader`, who may read and list."""
-    folder = open_folder(root)
-    secrets, ports = read_secrets(folder), choose_ports(parts.SERVERS, folder.ports)
-    settings = parts.stack_settings(secrets, ports, api_port=0)
-    users = {
-        "owner": (secrets.s3_access_key_id, secrets.s3_secret_access_key, ["Admin", "Read", "Write", "List"]),
-        "reader": ("reader", "of it", ["Read", "List"]),
-    }
-    identities = [
-        {"name": name, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": actions}
-        for name, (key, secret, actions) in users.items()
-    ]
-    (root / "s3.json").write_text(json.dumps({"identities": identities}))
-    part = parts.s3(folder, secrets, ports)
-    part = replace(part, command=(*part.command, "-s3.config=s3.json"))
-    with _running(parts.redis(folder, secrets, ports), folder.logs), _running(part, folder.logs):
-        wait_until_ready(settings)
-        yield settings
-    for litter in parts.s3_litter(ports):
-        litter.unlink(missing_ok=True)

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 import pytest
 
 from service.checks.storage import look_at_storage
-from service.embedded import parts
-from service.embedded.folder import open_folder, read_secrets
-from service.embedded.ports import choose_ports
 from service.settings import Settings
 from service.stores.blob_store import BlobStore
 from service.wiring import Services
 from tests.findings import amiss, named
 from tests.images import photograph_bytes
-from tests.servers import _running, wait_until_ready
+from tests.servers import running_servers
 
 pytestmark = pytest.mark.servers
-
-
-@contextmanager
-def s3_open_to_anyone(root: Path, *actions: str) -> Iterator[Settings]:
-    """An S3 that lets everybody do what `actions` say."""
-    folder = open_folder(root)
-    secrets, ports = read_secrets(folder), choose_ports(parts.SERVERS, folder.ports)
-    settings = parts.stack_settings(secrets, ports, api_port=0)
-    owner = {"accessKey": secrets.s3_access_key_id, "secretKey": secrets.s3_secret_access_key}
-    identities = [
-        {"name": "owner", "credentials": [owner], "actions": ["Admin", "Read", "Write", "List"]},
-        {"name": "anonymous", "actions": list(actions)},
-    ]
-    (root / "s3.json").write_text(json.dumps({"identities": identities}))
-    part = parts.s3(folder, secrets, ports)
-    part = replace(part, command=(*part.command, "-s3.config=s3.json"))
-    with _running(parts.redis(folder, secrets, ports), folder.logs), _running(part, folder.logs):
-        wait_until_ready(settings)
-        yield settings
-    for litter in parts.s3_litter(ports):
-        litter.unlink(missing_ok=True)
 
 
 def test_the_embedded_bucket_is_private(settings: Settings) -> None:
@@ -64,7 +37,9 @@ def test_the_embedded_bucket_is_private(settings: Settings) -> None:
 def test_the_doctor_says_what_anybody_may_do(
     tmp_path: Path, actions: Sequence[str], verdict: str, allowed: str
 ) -> None:
-    with s3_open_to_anyone(tmp_path, *actions) as settings:
+    anybody = {"name": "anonymous", "actions": list(actions)}
+    with running_servers(tmp_path, users=[anybody]) as servers:
+        settings = servers.settings
         found = list(look_at_storage(settings))
         left = BlobStore(settings).keys("doctor/")
     assert amiss(found) == {"s3.private": verdict}

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from service.log import configure_logging, log
 from service.redact import redacted
@@ -17,13 +15,7 @@ SECRET = "Kq3-v_" + 37 * "x"
 SIGNATURE = 8 * "0a1b2c3d"
 
 
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 @pytest.mark.parametrize(
