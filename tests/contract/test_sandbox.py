@@ -64,9 +64,10 @@ def sandbox(**settings: Any) -> Iterator[Sandbox]:
         yield opened
 
 
-def nurseries() -> list[psutil.Process]:
-    mine = psutil.Process().children()
-    return [process for process in mine if "service.sandbox.nursery" in process.cmdline()]
+def nursery_of(opened: Sandbox) -> psutil.Process:
+    opened.confined()
+    assert opened._nursery is not None
+    return psutil.Process(opened._nursery._process.pid)
 
 
 def large() -> bytes:
@@ -93,7 +94,7 @@ def test_nobody_who_decodes_is_told_a_setting(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("IMPASTO_REDIS_URL", "redis://:word@127.0.0.1/0")
     with sandbox() as opened:
         opened.ingest(photograph_bytes(), LIMITS)
-        [nursery] = nurseries()
+        nursery = nursery_of(opened)
         with suppress(psutil.AccessDenied):  # whoever has no rights of root sees nothing at all
             assert not [name for name in nursery.environ() if name.startswith(("IMPASTO", "AWS"))]
 
@@ -118,10 +119,10 @@ def test_many_threads_share_it_and_its_children_end() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        [nursery] = nurseries()
+        nursery = nursery_of(opened)
         psutil.wait_procs(nursery.children(), timeout=10)
         assert nursery.children() == []
-    assert nurseries() == []
+    assert not nursery.is_running()
 
 
 # What becomes of one that does not end well
@@ -149,7 +150,7 @@ def test_a_small_file_that_computes_for_ever_is_ended_by_the_kernel() -> None:
 def test_a_nursery_that_was_killed_is_replaced() -> None:
     with sandbox() as opened:
         opened.ingest(photograph_bytes(), LIMITS)
-        [nursery] = nurseries()
+        nursery = nursery_of(opened)
         nursery.kill()
         nursery.wait(timeout=10)
         assert opened.ingest(photograph_bytes(), LIMITS).width == 96
@@ -157,8 +158,7 @@ def test_a_nursery_that_was_killed_is_replaced() -> None:
 
 def test_an_image_whose_nursery_is_killed_is_put_off_and_not_refused() -> None:
     with sandbox() as opened:
-        opened.confined()
-        [nursery] = nurseries()
+        nursery = nursery_of(opened)
 
         def kill_all() -> None:
             while not (children := nursery.children()):
@@ -177,18 +177,17 @@ def test_an_image_whose_nursery_is_killed_is_put_off_and_not_refused() -> None:
 
 def test_ctrl_c_is_not_for_the_nursery() -> None:
     with sandbox() as opened:
-        opened.confined()
-        assert os.getpgid(nurseries()[0].pid) != os.getpgid(0)
+        assert os.getpgid(nursery_of(opened).pid) != os.getpgid(0)
 
 
 def test_a_nursery_ends_with_whoever_started_it() -> None:
     program = """if True:
         import os
         from service.settings import Settings
-        from tests.contract.test_sandbox import LIMITS, Sandbox, nurseries, photograph_bytes
+        from tests.contract.test_sandbox import LIMITS, Sandbox, nursery_of, photograph_bytes
         sandbox = Sandbox(Settings())
         sandbox.ingest(photograph_bytes(), LIMITS)
-        print(nurseries()[0].pid, flush=True)
+        print(nursery_of(sandbox).pid, flush=True)
         os.kill(os.getpid(), 9)
     """
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
