@@ -1,4 +1,4 @@
-"""What a process gives up before it touches a stranger's bytes: the network, files, privileges; memory and time.
+"""What a process gives up before it touches a stranger's bytes: the network, files, rights, calls; memory and time.
 
 Each is asked of the kernel, which may not have it: what was refused is reported, and `impasto doctor` says so.
 """
@@ -10,7 +10,9 @@ import os
 import resource
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+from service.sandbox.calls import keep_few_calls
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x1000_0000, 0x4000_0000
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
@@ -23,15 +25,30 @@ _BIND_AND_CONNECT = 0b11
 _NETWORK_SINCE = 4
 _SOCKETS_AND_SIGNALS = 0b11
 _SCOPED_SINCE = 6
+_CAPABILITIES_VERSION = 0x2008_0522
+_LINES_MAX = 64
+"""Open descriptors, of the nursery and of each child."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confined:
-    """What the kernel took away: new files and processes' memory (Landlock), every network, new privileges."""
+    """What the kernel took away.
+
+    Attributes:
+        files: opening files (Landlock).
+        network: every network (a namespace of its own).
+        privileges: those of root, and gaining any.
+        calls: of the system, but few; then neither files nor network are missed where the kernel keeps them open.
+    """
 
     files: bool
     network: bool
     privileges: bool
+    calls: bool
+
+    def lacking(self) -> list[str]:
+        """List what it did not take away."""
+        return [name for name, taken in asdict(self).items() if not taken]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +73,38 @@ SHARED_BYTES = 2 * 1024**3
 
 
 def confine() -> Confined:
-    """Give up the network, files and privileges, for this process and all that it forks. It has one thread yet."""
+    """Give up the network, files and privileges, for this process and all that it forks. It has one thread yet.
+
+    Its children have to give up calls by themselves, when they have no others to make: see `allow`.
+    """
     if sys.platform != "linux":
-        return Confined(files=False, network=False, privileges=False)
+        return Confined(files=False, network=False, privileges=False, calls=False)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # nobody looks into another one's memory
-    privileges = libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+    unprivileged = libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
     network = libc.unshare(_CLONE_NEWNET) == 0 or libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0
-    return Confined(files=privileges and _landlocked(libc), network=network, privileges=privileges)
+    files = unprivileged and _landlocked(libc)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_LINES_MAX, _LINES_MAX))
+    return Confined(
+        files=files,
+        network=network,
+        privileges=_without_capabilities(libc) and unprivileged,
+        calls=_calls_can_be_kept(),
+    )
+
+
+def _without_capabilities(libc: ctypes.CDLL) -> bool:
+    """Put down the rights of root, which a process has that runs as root, or in a namespace of its own."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0)
+    return bool(libc.capset(header, (ctypes.c_uint32 * 6)()) == 0)
+
+
+def _calls_can_be_kept() -> bool:
+    """Try it, in a child: this process has others to make yet."""
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if keep_few_calls() else 1)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def _landlocked(libc: ctypes.CDLL) -> bool:
@@ -85,8 +126,10 @@ def _landlocked(libc: ctypes.CDLL) -> bool:
         os.close(descriptor)
 
 
-def allow(allowance: Allowance) -> None:
-    """Let the kernel end this process when it has used up what it may take."""
+def allow(allowance: Allowance, line: int) -> None:
+    """Leave this process one descriptor, some memory and time, and few calls; the kernel ends one that takes more."""
+    os.closerange(3, line)
+    os.closerange(line + 1, _LINES_MAX)
     cpu_s = max(1, round(allowance.cpu_s))
     limits = {
         resource.RLIMIT_AS: allowance.memory_bytes + SHARED_BYTES,
@@ -101,3 +144,4 @@ def allow(allowance: Allowance) -> None:
         resource.setrlimit(what, (value, value))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, allowance.wall_s)
+    keep_few_calls()

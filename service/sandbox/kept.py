@@ -10,14 +10,16 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from service.errors import IngestUnavailable, InvalidImage
 from service.log import log
+from service.machine import cores
 from service.sandbox.confinement import TOO_MUCH, Allowance, Confined
-from service.sandbox.frames import Cut, receive, send
+from service.sandbox.frames import HERE, Cut, receive, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 WALL_FACTOR = 4
 """Seconds that may pass for each second of computing: the machine may have other things to do."""
 START_S = 30.0
-"""Seconds in which the nursery has to be ready."""
+"""Seconds in which the nursery, and then each child, has to be ready."""
 TURN_S = 30.0
 """Seconds that an image waits for its turn before its request is put off."""
 _BYTES_PER_PIXEL = 9
@@ -62,13 +64,15 @@ class TakenIn:
 class Sandbox:
     """Takes in images, each in a child process of its own. It may be shared by threads; it starts when first used."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, warns: bool = True) -> None:
+        """Take limits from the settings; with `warns`, log what the kernel does not take away."""
         cpu_s = settings.ingest_cpu_s
         self._allowance = Allowance(settings.ingest_memory_bytes, cpu_s, WALL_FACTOR * cpu_s)
         self._file_max = max(settings.upload_max_bytes, settings.direct_upload_max_bytes)
-        self._turns = threading.BoundedSemaphore(settings.ingest_at_once or os.cpu_count() or 1)
+        self._turns = threading.BoundedSemaphore(settings.ingest_at_once or cores())
         self._starting = threading.Lock()
         self._nursery: _Nursery | None = None
+        self._warns, self._closed = warns, False
 
     def ingest(self, data: bytes, limits: ImageLimits) -> TakenIn:
         """Decode, normalise and encode one image file.
@@ -78,9 +82,11 @@ class Sandbox:
             IngestUnavailable: there is no turn for it, or no child can be had.
         """
         with self._turn(), self._child() as (line, nursery):
+            until = time.monotonic() + self._allowance.wall_s + 1
             try:
+                line.settimeout(self._allowance.wall_s + 1)
                 send(line, asdict(limits), data)
-                said, png = receive(line, body_max=_BYTES_PER_PIXEL * limits.pixels + _OVERHEAD)
+                said, png = receive(line, body_max=_BYTES_PER_PIXEL * limits.pixels + _OVERHEAD, until=until)
             except (Cut, OSError):
                 if nursery.has_ended():
                     raise IngestUnavailable("the nursery has ended") from None
@@ -100,9 +106,12 @@ class Sandbox:
         return self._ready().confined
 
     def close(self) -> None:
-        """End it."""
-        if self._nursery is not None:
-            self._give_up(self._nursery)
+        """End it; from now on it takes in nothing."""
+        with self._starting:
+            self._closed = True
+            if self._nursery is not None:
+                self._nursery.close()
+                self._nursery = None
 
     def _give_up(self, nursery: _Nursery) -> None:
         """End a nursery; another that has taken its place meanwhile stays."""
@@ -122,7 +131,7 @@ class Sandbox:
 
     @contextmanager
     def _child(self) -> Iterator[tuple[socket.socket, _Nursery]]:
-        """Give a line to a new child, on which nothing takes longer than it may, and the child's nursery."""
+        """Give a line to a new child that has begun, and the child's nursery."""
         try:
             ours, theirs = socket.socketpair()
         except OSError as error:
@@ -130,7 +139,13 @@ class Sandbox:
         with ours:
             with theirs:
                 nursery = self._send_in(theirs)
-            ours.settimeout(self._allowance.wall_s + 1)
+            ours.settimeout(START_S)
+            try:
+                here = ours.recv(len(HERE))
+            except OSError:
+                here = b""
+            if here != HERE:
+                raise IngestUnavailable("no child has begun")
             yield ours, nursery
 
     def _send_in(self, line: socket.socket) -> _Nursery:
@@ -148,8 +163,12 @@ class Sandbox:
 
     def _ready(self) -> _Nursery:
         with self._starting:
+            if self._closed:
+                raise IngestUnavailable("the sandbox is closed")
             if self._nursery is None:
                 self._nursery = _Nursery(self._allowance, self._file_max)
+                if self._warns and (lacking := self._nursery.confined.lacking()):
+                    log().warning("ingest_confined_in_part", lacking=lacking)
             return self._nursery
 
 

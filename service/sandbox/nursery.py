@@ -2,7 +2,7 @@
 
 Run as `python -m service.sandbox.nursery FD`, where FD is a Unix socket. It sends what it gave up; then, for each
 socket that it is sent, a child takes an image from there, answers, and ends. No child sees another one's image, and a
-child that was taken over by its image can open no file and no network. SECURITY.md says what it still can.
+child that was taken over by its image can make hardly any call. SECURITY.md says what it still can.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from service.errors import InvalidImage
 from service.ingest import ImageLimits, ingest
 from service.pictures import encode_stored, srgb_profile
 from service.sandbox.confinement import TOO_MUCH, Allowance, allow, confine
-from service.sandbox.frames import Cut, receive, send
+from service.sandbox.frames import HERE, Cut, receive, send
 
 PLUGINS = (JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
 """Loaded beforehand: a child can't."""
@@ -40,9 +41,11 @@ class Duty:
     file_max: int
 
 
-def main(descriptor: int) -> None:
+def main(told_by: int) -> None:
     """Serve until the other side of the socket is closed."""
-    control = socket.socket(fileno=descriptor)
+    control = socket.socket(fileno=told_by)
+    for told_to_others in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told_to_others, signal.SIG_IGN)  # it ends when nobody asks for anything any more
     said, _ = receive(control, body_max=0)
     duty = Duty(Allowance(**said["allowance"]), said["file_max"])
     _prepare()
@@ -53,26 +56,33 @@ def main(descriptor: int) -> None:
         _end(children, at=time.monotonic())
         wait_s = max(0.05, min(children.values()) - time.monotonic()) if children else None
         ready, _, _ = select.select([control, ended], [], [], wait_s)
-        if ended in ready:
+        with suppress(BlockingIOError):
             ended.recv(4096)
         if control not in ready:
             continue
         word, descriptors, *_ = socket.recv_fds(control, 1, 1)
         if not word:
             break
-        with socket.socket(fileno=descriptors[0]) as line:
-            child = os.fork()
-            if child == 0:
-                control.close()
-                _serve(line, duty)
-            children[child] = time.monotonic() + duty.allowance.wall_s + OVERDUE_S
+        for descriptor in descriptors:  # none where no more can be open: then its line is closed
+            with socket.socket(fileno=descriptor) as line:
+                _bear(line, duty, children)
     _end(children, at=float("inf"))
+
+
+def _bear(line: socket.socket, duty: Duty, children: dict[int, float]) -> None:
+    """Fork a child for a line. Where that can't be, the line is closed unanswered."""
+    with suppress(OSError):
+        child = os.fork()
+        if child == 0:
+            _serve(line, duty)
+        children[child] = time.monotonic() + duty.allowance.wall_s + OVERDUE_S
 
 
 def _told_of_ends() -> socket.socket:
     """Give a socket that can be read from whenever a child has ended."""
     ended, noted = socket.socketpair()
-    noted.settimeout(0)
+    for end in (ended, noted):
+        end.settimeout(0)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(noted.detach(), warn_on_full_buffer=False)
     return ended
@@ -96,10 +106,11 @@ def _end(children: dict[int, float], *, at: float) -> None:
 
 
 def _serve(line: socket.socket, duty: Duty) -> None:
-    """Be a child: take one image in, answer, end."""
+    """Be a child: say so, take one image in, answer, end."""
     try:
         signal.set_wakeup_fd(-1)
-        allow(duty.allowance)
+        allow(duty.allowance, line.fileno())
+        line.sendall(HERE)
         send(line, *_answer(line, file_max=duty.file_max))
     except (Cut, OSError, MemoryError):
         os._exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from service.errors import DeviceFailed, OutOfMemory
-from workers.memory import machine_memory_bytes
+from service.machine import cores, machine_memory_bytes
 from workers.painter import vgg, weights
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def choose() -> torch.device:
 
 def use_threads(count: int | None) -> None:
     """Let this process compute on `count` threads, or on every core that it may use."""
-    torch.set_num_threads(count or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(count or cores())
 
 
 def name(device: torch.device) -> str:
