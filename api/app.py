@@ -14,6 +14,7 @@ from api import problems
 from api.answer_headers import SafeHeaders
 from api.examples import exemplify
 from api.hub import Hub
+from api.intake import Intake
 from api.limits import BodyCap, RequestId
 from api.routes import batches, capabilities, estimates, events, health, jobs, keys, styles, uploads, webhooks
 from api.wire.key import KeyIn
@@ -57,7 +58,7 @@ def create_app(services: Services) -> FastAPI:
         ],
         responses={"default": {"model": ProblemOut, "description": "A problem (RFC 9457)."}},
     )
-    app.state.services, app.state.hub = services, Hub(services.events)
+    app.state.services, app.state.hub, app.state.intake = services, Hub(services.events), Intake()
     problems.install(app)
     for room in (jobs, events, batches, uploads, styles, estimates, webhooks, keys, capabilities, health):
         app.include_router(room.router)

@@ -9,6 +9,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.hub import Hub
+from api.intake import Intake
 from api.limits import say_limits
 from service.errors import Unauthorized
 from service.keys import admit, check
@@ -28,7 +29,13 @@ async def hub(request: Request) -> Hub:
     return cast("Hub", request.app.state.hub)
 
 
+async def intake(request: Request) -> Intake:
+    """Give the place where calls of this process wait for strangers."""
+    return cast("Intake", request.app.state.intake)
+
+
 TheHub = Annotated[Hub, Depends(hub)]
+TheIntake = Annotated[Intake, Depends(intake)]
 TheServices = Annotated[Services, Depends(services)]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 

@@ -196,6 +196,11 @@ class RenderSpec(Terms, Subject):
 
     webhook: Webhook | None = Field(None, description="An address that is told what becomes of this job.")
 
+    @property
+    def names_strangers(self) -> bool:
+        """Whether it brings an image, or names a server, that is yet to be looked at."""
+        return self.webhook is not None or any(ref.upload_id is None for ref in self.image_refs().values())
+
     def image_refs(self) -> dict[str, ImageRef]:
         """List every image that the spec names, by its JSON pointer; styles that have an id are in `style_ids`."""
         single = {"/content": self.content, "/image": self.image, "/init_image": self.init_image}

@@ -6,10 +6,9 @@ import json
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from api import pages
-from api.deps import Reader, TheServices, Writer
+from api.deps import Reader, TheIntake, TheServices, Writer
 from api.forms import read_json
 from api.idempotency import IdempotencyKey, answered_once
 from api.wire.batch import BatchesOut, BatchItemOut, BatchItemsOut, BatchOut
@@ -37,7 +36,11 @@ Start = Annotated[int, Query(ge=0, le=MAX_JOBS, description="`next_cursor` of th
 
 @router.post("", status_code=202, response_model=BatchOut, summary="Post a batch", openapi_extra=BODY)
 async def create_batch(
-    request: Request, caller: Writer, services: TheServices, idempotency_key: IdempotencyKey = None
+    request: Request,
+    caller: Writer,
+    services: TheServices,
+    intake: TheIntake,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Accept up to 1000 jobs, all or none: a list, or each of several photographs in each of several styles."""
     spec = parse_batch(await read_json(request, values_max=VALUES_MAX))
@@ -46,8 +49,8 @@ async def create_batch(
         batch = submit_batch(spec, tenant=caller.tenant, services=services, batch_id=batch_id, by=caller)
         return BatchOut.of(batch).model_dump_json()
 
-    answer = await run_in_threadpool(
-        answered_once, idempotency_key, fingerprint(spec), post, tenant=caller.tenant, services=services
+    answer = await intake.run(
+        caller.tenant, answered_once, idempotency_key, fingerprint(spec), post, tenant=caller.tenant, services=services
     )
     batch = json.loads(answer.body)
     headers = {"Location": batch["links"]["self"]} | ({} if batch["terminal"] else {"Retry-After": str(POLL_S)})

@@ -10,7 +10,7 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/livez", summary="Is the process alive?")
-def livez() -> dict[str, str]:
+async def livez() -> dict[str, str]:
     """Answer, whatever the state of the stores."""
     return {"status": "alive"}
 

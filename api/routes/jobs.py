@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api import pages
 from api.answer_headers import REVALIDATED
-from api.deps import Reader, TheHub, TheServices, Writer
+from api.deps import Reader, TheHub, TheIntake, TheServices, Writer
 from api.forms import BODIES, read_spec
 from api.hub import terminal_within
 from api.idempotency import IdempotencyKey, answered_once
@@ -37,6 +37,7 @@ async def create_job(  # noqa: PLR0913, PLR0917 - what a request brings
     caller: Writer,
     services: TheServices,
     hub: TheHub,
+    intake: TheIntake,
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
 ) -> Response:
@@ -47,8 +48,15 @@ async def create_job(  # noqa: PLR0913, PLR0917 - what a request brings
         job = submit(spec, tenant=caller.tenant, services=services, job_id=job_id, by=caller).job
         return JobOut.of(describe(job, services=services)).model_dump_json()
 
-    answer = await run_in_threadpool(
-        answered_once, idempotency_key, fingerprint(spec), post, tenant=caller.tenant, services=services
+    answer = await intake.run_for(
+        spec,
+        caller.tenant,
+        answered_once,
+        idempotency_key,
+        fingerprint(spec),
+        post,
+        tenant=caller.tenant,
+        services=services,
     )
     body = await _held(answer.body, prefer, caller.tenant, services=services, hub=hub)
     return _accepted(body, headers={**applied(wait_s(prefer)), **answer.headers})
@@ -63,12 +71,18 @@ async def create_job(  # noqa: PLR0913, PLR0917 - what a request brings
     responses={200: {"model": JobOut, "description": "It was posted before."}},
 )
 async def put_job(  # noqa: PLR0913, PLR0917 - what a request brings
-    job_id: UUID, request: Request, caller: Writer, services: TheServices, hub: TheHub, prefer: Prefer = None
+    job_id: UUID,
+    request: Request,
+    caller: Writer,
+    services: TheServices,
+    hub: TheHub,
+    intake: TheIntake,
+    prefer: Prefer = None,
 ) -> Response:
     """Accept a job as POST does, under an id that the client has chosen. The same id with the same spec is one job."""
     spec = await read_spec(request)
-    submitted = await run_in_threadpool(
-        submit, spec, tenant=caller.tenant, services=services, job_id=str(job_id), by=caller
+    submitted = await intake.run_for(
+        spec, caller.tenant, submit, spec, tenant=caller.tenant, services=services, job_id=str(job_id), by=caller
     )
     tracked = await run_in_threadpool(describe, submitted.job, services=services)
     body = await _held(JobOut.of(tracked).model_dump_json(), prefer, caller.tenant, services=services, hub=hub)

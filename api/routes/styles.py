@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from api import pages
-from api.deps import Reader, TheServices, Writer
+from api.deps import Reader, TheIntake, TheServices, Writer
 from api.idempotency import IdempotencyKey, answered_once
 from api.style_form import BODIES, read_style
 from api.wire.style import StyleOut, StylesOut
@@ -20,7 +19,11 @@ router = APIRouter(prefix="/v1/styles", tags=["styles"])
 
 @router.post("", status_code=201, response_model=StyleOut, summary="Keep a style", openapi_extra=BODIES)
 async def create_style(
-    request: Request, caller: Writer, services: TheServices, idempotency_key: IdempotencyKey = None
+    request: Request,
+    caller: Writer,
+    services: TheServices,
+    intake: TheIntake,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Keep a painting under a name. It never expires; a job names it by `{"style_id": …}` in `styles`."""
     spec = await read_style(request)
@@ -29,8 +32,8 @@ async def create_style(
         style = make_style(spec, tenant=caller.tenant, services=services, style_id=style_id)
         return StyleOut.of(style).model_dump_json()
 
-    answer = await run_in_threadpool(
-        answered_once, idempotency_key, fingerprint(spec), post, tenant=caller.tenant, services=services
+    answer = await intake.run(
+        caller.tenant, answered_once, idempotency_key, fingerprint(spec), post, tenant=caller.tenant, services=services
     )
     headers = {"Location": json.loads(answer.body)["links"]["self"], **answer.headers}
     return Response(answer.body, status_code=201, media_type="application/json", headers=headers)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 
-from api.deps import Reader, TheServices, Writer
+from api.deps import Reader, TheIntake, TheServices, Writer
 from api.upload_forms import BODIES, read_upload
 from api.wire.upload import UploadByUrl, UploadDirect, UploadInline, UploadOut
 from service.direct import announce, complete
@@ -19,14 +18,14 @@ router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
 
 @router.post("", status_code=201, summary="Upload an image", openapi_extra=BODIES)
-async def create_upload(request: Request, caller: Writer, services: TheServices) -> UploadOut:
+async def create_upload(request: Request, caller: Writer, services: TheServices, intake: TheIntake) -> UploadOut:
     """Take in one image: it is checked, turned upright, converted to sRGB and stripped of all metadata.
 
     It comes as a file of a form, by its URL, or as base64. Or it is announced, by its size and digest: then the answer
     says where to put it, and it is taken in when the upload is completed.
     """
     brought = await read_upload(request)
-    return await run_in_threadpool(_taken_in, brought, tenant=caller.tenant, services=services)
+    return await intake.run(caller.tenant, _taken_in, brought, tenant=caller.tenant, services=services)
 
 
 def _taken_in(
@@ -48,9 +47,9 @@ def _taken_in(
 
 
 @router.post("/{upload_id}/complete", summary="Complete a direct upload")
-def complete_upload(upload_id: str, caller: Writer, services: TheServices) -> UploadOut:
+async def complete_upload(upload_id: str, caller: Writer, services: TheServices, intake: TheIntake) -> UploadOut:
     """Take in what was put into the storage. It has to be the file that was announced, and an image."""
-    return UploadOut.of(complete(caller.tenant, upload_id, services=services))
+    return UploadOut.of(await intake.run(caller.tenant, complete, caller.tenant, upload_id, services=services))
 
 
 @router.get("/{upload_id}", summary="Get an upload")

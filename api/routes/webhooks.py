@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api import pages
 from api.bodies import body_of, described
-from api.deps import Reader, TheServices, Writer
+from api.deps import Reader, TheIntake, TheServices, Writer
 from api.wire.webhook import (
     DeliveriesOut,
     DeliveryOut,
@@ -29,11 +29,16 @@ OfStatus = Annotated[DeliveryStatus | None, Query(description="Only deliveries t
 
 
 @router.post("", status_code=201, summary="Register a webhook", openapi_extra=described(WebhookIn))
-def create_webhook(
-    caller: Writer, services: TheServices, wanted: Annotated[WebhookIn, Depends(body_of(WebhookIn))]
+async def create_webhook(
+    caller: Writer,
+    services: TheServices,
+    intake: TheIntake,
+    wanted: Annotated[WebhookIn, Depends(body_of(WebhookIn))],
 ) -> WebhookWithSecretOut:
     """Register an endpoint that is told what happens to all of your jobs. Its secret is in this answer alone."""
-    made = register(
+    made = await intake.run(
+        caller.tenant,
+        register,
         caller.tenant,
         url=wanted.url,
         events=list(dict.fromkeys(wanted.events)),
