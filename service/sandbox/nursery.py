@@ -49,8 +49,8 @@ def main(told_by: int) -> None:
     said, _ = receive(control, body_max=0)
     duty = Duty(Allowance(**said["allowance"]), said["file_max"])
     _prepare()
-    send(control, asdict(confine()))
-    ended = _told_of_ends()
+    confined, ended = confine(), _told_of_ends()
+    send(control, asdict(confined))
     children: dict[int, float] = {}
     while True:
         _end(children, at=time.monotonic())
