@@ -6,6 +6,7 @@ import http.client
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import cast
 
 import httpx
 
@@ -27,9 +28,20 @@ def head(client: httpx.Client, request: str, *more: str) -> bytes:
     return "\r\n".join([f"{request} HTTP/1.1", *own, *more, "", ""]).encode("latin-1")
 
 
+class _Unbuffered:
+    """A line as the standard library's client reads it, who would otherwise take more from it than it gives."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+
+    def makefile(self, mode: str) -> socket.SocketIO:
+        assert mode == "rb"
+        return self._line.makefile("rb", buffering=0)
+
+
 def answer_on(line: socket.socket) -> httpx.Response:
-    """Read one answer."""
-    answer = http.client.HTTPResponse(line)
+    """Read one answer, and nothing of what may have come behind it."""
+    answer = http.client.HTTPResponse(cast("socket.socket", _Unbuffered(line)))
     answer.begin()
     return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
 
