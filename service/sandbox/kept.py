@@ -132,34 +132,22 @@ class Sandbox:
     @contextmanager
     def _child(self) -> Iterator[tuple[socket.socket, _Nursery]]:
         """Give a line to a new child that has begun, and the child's nursery."""
-        try:
-            ours, theirs = socket.socketpair()
-        except OSError as error:
-            raise IngestUnavailable(f"no line to a child: {type(error).__name__}") from error
-        with ours:
-            with theirs:
-                nursery = self._send_in(theirs)
-            ours.settimeout(START_S)
-            try:
-                here = ours.recv(len(HERE))
-            except OSError:
-                here = b""
-            if here != HERE:
-                raise IngestUnavailable("no child has begun")
-            yield ours, nursery
+        line, nursery = self._begun() or self._begun() or (None, None)  # it was killed: the next is another process
+        if line is None or nursery is None:
+            raise IngestUnavailable("the nursery has ended")
+        with line:
+            yield line, nursery
 
-    def _send_in(self, line: socket.socket) -> _Nursery:
+    def _begun(self) -> tuple[socket.socket, _Nursery] | None:
+        """Give a line to a new child that has begun, and its nursery, or None when that has ended."""
         nursery = self._ready()
         try:
-            nursery.fork(line)
-        except OSError:  # it was killed: the next one is another process
-            self._give_up(nursery)
-            nursery = self._ready()
-            try:
-                nursery.fork(line)
-            except OSError as error:
-                raise IngestUnavailable(f"the nursery: {type(error).__name__}") from error
-        return nursery
+            return nursery.child(), nursery
+        except OSError as error:
+            if not nursery.has_ended():
+                raise IngestUnavailable(f"no child has begun: {type(error).__name__}") from error
+        self._give_up(nursery)
+        return None
 
     def _ready(self) -> _Nursery:
         with self._starting:
@@ -192,9 +180,23 @@ class _Nursery:
             raise IngestUnavailable(f"the nursery did not start: {error}") from error
         self.confined = Confined(**said)
 
-    def fork(self, line: socket.socket) -> None:
-        """Give a line to a new child."""
-        socket.send_fds(self._control, [b"+"], [line.fileno()])
+    def child(self) -> socket.socket:
+        """Give a line to a new child, which has begun.
+
+        Raises:
+            OSError: there is none.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+            ours.settimeout(START_S)
+            if ours.recv(len(HERE)) != HERE:
+                raise ConnectionResetError("the line was closed")
+        except OSError:
+            ours.close()
+            raise
+        return ours
 
     def has_ended(self) -> bool:
         """Say whether it is no longer there; one that is just ending counts too."""
