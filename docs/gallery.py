@@ -26,7 +26,7 @@ from service.resolve import resolve
 from service.settings import read_settings
 from service.sheet import contact_sheet
 from service.spec import RenderSpec, parse_spec, place_image
-from workers.painter.device import use_threads
+from workers.painter.device import configure
 from workers.painter.measure import gram_distance, lpips
 from workers.painter.paint import paint
 
@@ -254,7 +254,7 @@ def save(name: str, pixels: Pixels) -> None:
 def main(names: list[str]) -> None:
     """Paint the strips, sheets, the film and the presets; or of them only those that are named."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    use_threads(read_settings().torch_threads)
+    configure(read_settings().torch_threads)
     parts: dict[str, Callable[[], None]] = {name: partial(save_strip, name, cells) for name, cells in strips().items()}
     parts |= {"sheets": save_sheets, "timelapse": timelapse, "presets": presets}
     for name in names or parts:

@@ -86,10 +86,10 @@ def _written(painted: Painting, spec: RenderSpec, film: Film | None, wish: Wish)
 
 
 def _paint(spec: RenderSpec, images: Images, film: Film | None, *, quiet: bool) -> Painting:
-    from workers.painter.device import use_threads  # noqa: PLC0415 - torch takes seconds to import
+    from workers.painter.device import configure  # noqa: PLC0415 - torch takes seconds to import
     from workers.painter.paint import paint  # noqa: PLC0415
 
-    use_threads(read_settings().torch_threads)
+    configure(read_settings().torch_threads)
     steps = paint(spec, images)
     with paint_progress(quiet=quiet) as progress:
         bar = progress.add_task("painting", total=None, loss="")

@@ -32,6 +32,7 @@ def register(app: Celery, settings: Settings, condition: Condition, *, worker: s
     def render() -> None:
         if condition.draining:  # the ring is lost; the keeper rings again
             return
+        from workers.painter.device import give_back_memory  # noqa: PLC0415 - as below
         from workers.painter.paint import paint  # noqa: PLC0415 - the parent must never import torch
 
         services = open_once(settings)
@@ -39,5 +40,6 @@ def register(app: Celery, settings: Settings, condition: Condition, *, worker: s
         with condition.attempt() as attempt:
             rendered = render_next(services=services, paint=paint, hold=held, worker=worker)
             attempt.well = rendered is None or not isinstance(rendered.error, DeviceFailed)
+        give_back_memory()
         if not attempt.well:
             os._exit(STUCK)  # what CUDA complains of once it complains of for ever, in this process

@@ -24,7 +24,7 @@ from tests.images import gradient
 from tests.paintings import pair
 from tests.specs import resolved
 from workers.painter import weights
-from workers.painter.device import use_threads
+from workers.painter.device import configure
 from workers.painter.paint import paint
 
 SIZES = (128, 256, 512)
@@ -34,7 +34,7 @@ DEEPEST = "relu5_1"
 
 def main() -> None:
     """Measure, and print the table."""
-    use_threads(None)
+    configure(None)
     kernels = _kernels()
     table = Table("pixels", "bare, NCHW", "bare, channels-last", "painter", "painter / fastest bare", box=None)
     for size in SIZES:

@@ -26,7 +26,7 @@ this departs by orthogonal directions that are drawn once, so that the objective
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
@@ -103,7 +103,7 @@ class Gram:
 
     def describe(self, v: Tensor, m: Tensor | None) -> Tensor:
         """`(C, C)`: Ḡ, the mean over positions."""
-        return _weighted(v, m) @ v.T / _count(v, m)
+        return _moments(v, m) / _count(v, m)
 
     def aim(self, target: Tensor) -> Term:
         """Compare means for `mean`, else sums, A being brought to as many positions as G has."""
@@ -111,7 +111,7 @@ class Gram:
         if self._normalization == "mean":
             return lambda v, m: _share(m) * (self.describe(v, m) - target).square().sum() / channels**2
         factor = 1 / (4 * channels**2 * self._positions**2) if self._normalization == "gatys" else 1.0
-        return lambda v, m: (_weighted(v, m) @ v.T - target * _count(v, m)).square().sum() * factor
+        return lambda v, m: (_moments(v, m) - target * _count(v, m)).square().sum() * factor
 
 
 class MeanStd:
@@ -143,7 +143,7 @@ class GaussianW2:
     def describe(self, v: Tensor, m: Tensor | None) -> Tensor:
         """`(C, C + 1)`: μ, then the second moments Ḡ, which can be averaged as covariances can't."""
         mean, centred = _centred(v, m)
-        covariance = _weighted(centred, m) @ centred.T / _count(v, m)
+        covariance = _moments(centred, m) / _count(v, m)
         return torch.cat([mean, covariance + mean @ mean.T], dim=1)
 
     def aim(self, target: Tensor) -> Term:
@@ -153,7 +153,7 @@ class GaussianW2:
 
         def term(v: Tensor, m: Tensor | None) -> Tensor:
             mean, centred = _centred(v, m)
-            covariance = _weighted(centred, m) @ centred.T / _count(v, m)
+            covariance = _moments(centred, m) / _count(v, m)
             return factor * _share(m) * ((mean - wanted).square().sum() + to.distance(covariance))
 
         return term
@@ -206,6 +206,26 @@ def _interpolated(where: Tensor, places: Tensor, values: Tensor) -> Tensor:
     left = (right - 1).clamp_min(0)
     width = (places[right] - places[left]).clamp_min(torch.finfo(places.dtype).tiny)
     return torch.lerp(values[left], values[right], ((where - places[left]) / width).clamp(0, 1))
+
+
+def _moments(v: Tensor, m: Tensor | None) -> Tensor:
+    """V diag(m) Vᵀ, `(C, C)`."""
+    product: Tensor = _Moments.apply(v, m)
+    return product
+
+
+class _Moments(torch.autograd.Function):
+    """The product, whose slope takes one more product and lies in memory as V does: channels last."""
+
+    @staticmethod
+    def forward(ctx: Any, v: Tensor, m: Tensor | None) -> Tensor:
+        ctx.save_for_backward(v, m)
+        return _weighted(v, m) @ v.T
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
+        v, m = ctx.saved_tensors
+        return _weighted((v.T @ (slopes[0] + slopes[0].T)).T, m), None
 
 
 def _centred(v: Tensor, m: Tensor | None) -> tuple[Tensor, Tensor]:

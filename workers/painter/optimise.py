@@ -7,7 +7,6 @@ by `torch.where`.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 
@@ -113,7 +112,11 @@ class Curvature:
 
     def __init__(self, slope: Tensor, history: int) -> None:
         """Scale the spectrum by the first slope, so that the first step has the length `FIRST_STEP`."""
-        self._pairs: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=history)
+        self._steps = slope.new_zeros(history, slope.numel())
+        self._changes = torch.zeros_like(self._steps)
+        self._shape, self._learnt = slope.shape, 0
+        self._products = torch.eye(history, device=slope.device, dtype=torch.float64)
+        self._along = self._products.new_zeros(history)
         self._softness = softness(slope)
         self._gain = FIRST_STEP * _reciprocal(_rms(filtered(slope, self._softness)))
 
@@ -122,36 +125,63 @@ class Curvature:
         along, steep = torch.sum(step * change), torch.sum(change * filtered(change, self._softness))
         usable = (along > MIN_COSINE * step.norm() * change.norm()) & steep.isfinite()
         self._gain = torch.where(usable, along / steep, self._gain)
-        nothing = torch.zeros_like(step)
-        pair = (torch.where(usable, step, nothing), torch.where(usable, change, nothing))
-        self._pairs.append((*pair, torch.where(usable, 1 / along, 0.0)))
+        row = self._learnt % len(self._steps)
+        self._steps[row] = torch.where(usable, step, 0.0).flatten()
+        self._changes[row] = torch.where(usable, change, 0.0).flatten()
+        self._learnt += 1
+        self._products = self._products.roll((-1, -1), (0, 1))
+        self._products[-1] = 0
+        self._products[:, -1] = self._in_order(self._steps @ self._changes[row])
+        self._products[-1, -1] = torch.where(usable, along, 1.0)
+        self._along = self._along.roll(-1)
+        self._along[-1] = torch.where(usable, along, 0.0)
 
     def memory(self) -> Memory:
         """Give the gain and the newest pairs, `(KEPT, 2, 3, H, W)` float16, each over its largest magnitude."""
-        newest = list(self._pairs)[-KEPT:]
-        if not newest:
+        count, shape = min(self._learnt, KEPT, len(self._steps)), self._shape
+        if not count:
             return {"gain": self._gain}
-        pairs = torch.stack([torch.cat((step, change)) for step, change, _ in newest])
+        newest = [(self._learnt - count + n) % len(self._steps) for n in range(count)]
+        pairs = torch.stack([self._steps[newest], self._changes[newest]], dim=1).view(count, 2, *shape)
         largest = pairs.abs().amax(dim=(2, 3, 4), keepdim=True)
         return {"gain": self._gain, "pairs": (pairs * _reciprocal(largest)).half(), "largest": largest}
 
     def recall(self, memory: Memory) -> None:
-        """Take up what `memory` gave."""
-        self._pairs.clear()
+        """Take up what `memory` gave, into what has learnt nothing yet."""
         for pair in memory["pairs"].float() * memory["largest"] if "pairs" in memory else ():
             self.learn(pair[:1], pair[1:])
         self._gain = memory["gain"]
 
     def solve(self, slope: Tensor) -> Tensor:
-        """Return H⁻¹ · slope, the way uphill: the two-loop recursion (Nocedal & Wright, algorithm 7.4)."""
-        rest, weights = slope.clone(), []
-        for step, change, inverse in reversed(self._pairs):
-            weights.append(inverse * torch.sum(step * rest))
-            rest -= weights[-1] * change
-        rest = self._gain * filtered(rest, self._softness)
-        for (step, change, inverse), weight in zip(self._pairs, reversed(weights), strict=True):
-            rest += (weight - inverse * torch.sum(change * rest)) * step
-        return rest
+        """Return H⁻¹ · slope, the way uphill, by all pairs at once.
+
+        It is the two-loop recursion (Nocedal & Wright, algorithm 7.4), written with matrices (Byrd, Nocedal & Schnabel,
+        "Representations of quasi-Newton matrices and their use in limited memory methods", 1994): with S and Y the
+        steps and changes as columns, oldest first, R the upper triangle of SᵀY, D its diagonal and H₀ the spectrum,
+
+            a = R⁻¹ Sᵀ g,   r = H₀ (g − Y a),   H⁻¹ g = r + S R⁻ᵀ (D a − Yᵀ r).
+
+        So the memory is read four times, and not eight times for each pair.
+        """
+        given = slope.flatten()
+        a = self._solved(self._in_order(self._steps @ given), transposed=False)
+        rest = given - self._changes.T @ self._in_rows(a, given)
+        rest = (self._gain * filtered(rest.view_as(slope), self._softness)).flatten()
+        b = self._solved(self._along * a - self._in_order(self._changes @ rest), transposed=True)
+        return (rest + self._steps.T @ self._in_rows(b, given)).view_as(slope)
+
+    def _solved(self, right: Tensor, *, transposed: bool) -> Tensor:
+        """Solve R x = right, or Rᵀ x = right."""
+        matrix = self._products.T if transposed else self._products
+        solution: Tensor = torch.linalg.solve_triangular(matrix, right[:, None], upper=not transposed)
+        return solution[:, 0]
+
+    def _in_order(self, of_rows: Tensor) -> Tensor:
+        """Sort one number for each row of the memory by age, the oldest first."""
+        return of_rows.double().roll(-(self._learnt % len(self._steps)))
+
+    def _in_rows(self, by_age: Tensor, like: Tensor) -> Tensor:
+        return by_age.roll(self._learnt % len(self._steps)).to(like.dtype)
 
 
 def softness(like: Tensor) -> Tensor:

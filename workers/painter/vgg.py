@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch.nn import functional as F  # noqa: N812 - its name everywhere
+from torch.nn.grad import conv2d_input
 from torch.utils.checkpoint import checkpoint
 
 from service.networks import NETWORKS, Network
@@ -102,7 +103,7 @@ def _run(vgg: Vgg, block: list[Layer], x: Tensor, layers: Collection[str]) -> tu
         x = _pool(vgg, x)
     found = {}
     for layer in block:
-        x = _convolve(vgg, x, layer.name).relu_()  # in place is safe: nothing else has seen the convolution's output
+        x = _convolve(vgg, x, layer.name)
         if layer.name in layers:
             found[layer.name] = x
     return x, found
@@ -116,9 +117,35 @@ def _normalised(vgg: Vgg, image: Tensor) -> Tensor:
 
 def _convolve(vgg: Vgg, x: Tensor, layer: str) -> Tensor:
     weight, bias = vgg.kernels[layer]
-    if vgg.padding == "replicate":
-        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias)
-    return F.conv2d(x, weight, bias, padding=1)
+    convolved: Tensor = _Convolution.apply(x, weight, bias, vgg.padding)
+    return convolved
+
+
+class _Convolution(torch.autograd.Function):
+    """A convolution with its ReLU, of which only what comes out is kept for the gradient: no kernel is trained."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, edge: str) -> Tensor:
+        padded, padding = (x, 1) if edge == "zeros" else (F.pad(x, (1, 1, 1, 1), mode=edge), 0)
+        activation = F.conv2d(padded, weight, bias, padding=padding).relu_()
+        ctx.save_for_backward(activation, weight)
+        ctx.size, ctx.padding = padded.shape, padding
+        return activation
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None, None, None]:
+        activation, weight = ctx.saved_tensors
+        slope = torch.ops.aten.threshold_backward(slopes[0], activation, 0)
+        slope = conv2d_input(ctx.size, weight, slope, padding=ctx.padding)  # type: ignore[no-untyped-call]
+        return slope if ctx.padding else _folded(slope), None, None, None
+
+
+def _folded(slope: Tensor) -> Tensor:
+    """Take the slope at a picture that was padded by its edge to the picture: the edge gets what lies beyond it."""
+    for side in (slope, slope.transpose(2, 3)):
+        side[:, :, 1] += side[:, :, 0]
+        side[:, :, -2] += side[:, :, -1]
+    return slope[:, :, 1:-1, 1:-1]
 
 
 def _pool(vgg: Vgg, x: Tensor) -> Tensor:
