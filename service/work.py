@@ -119,13 +119,9 @@ def look_flop(spec: RenderSpec, deepest: Layer) -> float:
 
 
 def _kept_bytes(spec: RenderSpec) -> float:
-    """What the layers keep of a pixel for the gradient: their activations, and their inputs where these are padded."""
+    """What the layers keep of a pixel for the gradient: their activations."""
     layers = _up_to(spec, _deepest_of_rungs(spec)[-1])
-    kept = sum(layer.channels / layer.stride**2 for layer in layers)
-    if spec.options.padding == "replicate":
-        inputs = (3, *(layer.channels for layer in layers[:-1]))
-        kept += sum(before / layer.stride**2 for before, layer in zip(inputs, layers, strict=True))
-    return 4 * kept
+    return 4 * sum(layer.channels / layer.stride**2 for layer in layers)
 
 
 def _iterations(spec: RenderSpec) -> int:

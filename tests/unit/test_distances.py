@@ -16,7 +16,8 @@ from torch import Tensor
 
 from service.options import Normalization, StyleDistance
 from workers.painter.bures import BuresTo, powered
-from workers.painter.distances import Distance, blended, directions, distance
+from workers.painter.distances import Distance, blended, distance
+from workers.painter.sliced import directions
 
 Array = NDArray[np.float64]
 DISTANCES: tuple[StyleDistance, ...] = get_args(StyleDistance)

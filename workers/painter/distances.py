@@ -26,11 +26,13 @@ this departs by orthogonal directions that are drawn once, so that the objective
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 
 from workers.painter.bures import BuresTo
+from workers.painter.positions import centred, count_of, moments, per_channel, share_of, weighted
+from workers.painter.sliced import SlicedWasserstein, directions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from service.options import Normalization, StyleDistance
+
+
+SILENT = 1e-12
+"""Variance over mean square: below, a channel is the same everywhere, but for float64's rounding of sums."""
 
 
 class Distance(Protocol):
@@ -63,6 +69,23 @@ class Term(Protocol):
         ...
 
 
+@runtime_checkable
+class Summed(Distance, Protocol):
+    """A distance whose statistic comes of sums over positions, so that a picture may be looked at in parts."""
+
+    def sums(self, v: Tensor, m: Tensor | None) -> Tensor:
+        """Sum up some of the positions; differentiable, and the sums of all parts add up."""
+        ...
+
+    def statistic(self, sums: Tensor, count: Tensor | float) -> Tensor:
+        """Make the statistic of sums over all positions, float64, which count so much together."""
+        ...
+
+    def between(self, statistic: Tensor, target: Tensor, count: Tensor | float, share: Tensor | float) -> Tensor:
+        """Measure E_l of two statistics; M and M/N are the first one's."""
+        ...
+
+
 def distance(name: StyleDistance, normalization: Normalization, channels: int, positions: int, seed: int) -> Distance:
     """Choose a distance for a layer of C channels, where the painting has N positions.
 
@@ -82,14 +105,6 @@ def distance(name: StyleDistance, normalization: Normalization, channels: int, p
     return SlicedWasserstein(normalization, directions(channels, seed), positions)
 
 
-def directions(channels: int, seed: int) -> Tensor:
-    """Draw C orthogonal directions, `(C, C)` float64 on the CPU, so that every device has the same."""
-    generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randn(channels, channels, generator=generator, dtype=torch.float64)
-    along: Tensor = torch.linalg.qr(drawn).Q
-    return along
-
-
 def blended(statistics: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
     """Average statistics by their shares, which add up to 1."""
     return torch.stack([share * statistic for statistic, share in zip(statistics, shares, strict=True)]).sum(0)
@@ -103,15 +118,27 @@ class Gram:
 
     def describe(self, v: Tensor, m: Tensor | None) -> Tensor:
         """`(C, C)`: Ḡ, the mean over positions."""
-        return _moments(v, m) / _count(v, m)
+        return self.statistic(self.sums(v, m), count_of(v, m))
 
     def aim(self, target: Tensor) -> Term:
         """Compare means for `mean`, else sums, A being brought to as many positions as G has."""
-        channels = target.shape[0]
+        return lambda v, m: self.between(self.describe(v, m), target, count_of(v, m), share_of(m))
+
+    def sums(self, v: Tensor, m: Tensor | None) -> Tensor:
+        """`(C, C)`: G."""
+        return moments(v, m)
+
+    def statistic(self, sums: Tensor, count: Tensor | float) -> Tensor:
+        """`(C, C)`: Ḡ = G / M."""
+        return sums / count
+
+    def between(self, statistic: Tensor, target: Tensor, count: Tensor | float, share: Tensor | float) -> Tensor:
+        """Compare means, or sums."""
+        squares, channels = (statistic - target).square().sum(), len(target)
         if self._normalization == "mean":
-            return lambda v, m: _share(m) * (self.describe(v, m) - target).square().sum() / channels**2
+            return share * squares / channels**2
         factor = 1 / (4 * channels**2 * self._positions**2) if self._normalization == "gatys" else 1.0
-        return lambda v, m: (_moments(v, m) - target * _count(v, m)).square().sum() * factor
+        return squares * count * count * factor
 
 
 class MeanStd:
@@ -122,16 +149,28 @@ class MeanStd:
 
     def describe(self, v: Tensor, m: Tensor | None) -> Tensor:
         """`(2, C)`: μ and σ."""
-        mean, centred = _centred(v, m)
-        variance = _weighted(centred.square(), m).sum(1) / _count(v, m)
-        # A channel that is silent everywhere would have a slope of 0 / 0.
-        silent = variance <= torch.finfo(variance.dtype).tiny
-        return torch.stack([mean[:, 0], torch.where(silent, 0.0, variance.masked_fill(silent, 1.0).sqrt())])
+        mean, rest = centred(v, m)
+        variance = weighted(rest.square(), m).sum(1) / count_of(v, m)
+        return _mean_std(mean[:, 0], variance, torch.finfo(variance.dtype).tiny)
 
     def aim(self, target: Tensor) -> Term:
         """Compare the numbers."""
-        factor = _per_channel(self._normalization, target.shape[1])
-        return lambda v, m: factor * _share(m) * (self.describe(v, m) - target).square().sum()
+        return lambda v, m: self.between(self.describe(v, m), target, count_of(v, m), share_of(m))
+
+    def sums(self, v: Tensor, m: Tensor | None) -> Tensor:
+        """`(2, C)`: of V and of its squares, in float64, for what matters is their difference."""
+        counted = weighted(v.double(), m)
+        return torch.stack([counted.sum(1), (counted * v).sum(1)])
+
+    def statistic(self, sums: Tensor, count: Tensor | float) -> Tensor:
+        """`(2, C)`: μ and σ."""
+        mean, square = sums / count
+        return _mean_std(mean, square - mean.square(), SILENT * square)
+
+    def between(self, statistic: Tensor, target: Tensor, count: Tensor | float, share: Tensor | float) -> Tensor:
+        """Compare the numbers."""
+        del count
+        return per_channel(self._normalization, target.shape[1]) * share * (statistic - target).square().sum()
 
 
 class GaussianW2:
@@ -142,108 +181,42 @@ class GaussianW2:
 
     def describe(self, v: Tensor, m: Tensor | None) -> Tensor:
         """`(C, C + 1)`: μ, then the second moments Ḡ, which can be averaged as covariances can't."""
-        mean, centred = _centred(v, m)
-        covariance = _moments(centred, m) / _count(v, m)
+        mean, rest = centred(v, m)
+        covariance = moments(rest, m) / count_of(v, m)
         return torch.cat([mean, covariance + mean @ mean.T], dim=1)
+
+    def sums(self, v: Tensor, m: Tensor | None) -> Tensor:
+        """`(C, C + 1)`: Σ m V, then G, in float64, for what matters is the difference of their means."""
+        v = v.double()
+        return torch.cat([weighted(v, m).sum(1, keepdim=True), moments(v, m)], dim=1)
+
+    def statistic(self, sums: Tensor, count: Tensor | float) -> Tensor:
+        """`(C, C + 1)`: μ, then Ḡ."""
+        return sums / count
+
+    def between(self, statistic: Tensor, target: Tensor, count: Tensor | float, share: Tensor | float) -> Tensor:
+        """Compare means and covariances, by W₂²."""
+        del count
+        mean, wanted = statistic[:, :1], target[:, :1]
+        covariance = statistic[:, 1:] - mean @ mean.T
+        to = BuresTo(target[:, 1:] - wanted @ wanted.T)
+        squares = (mean - wanted).square().sum() + to.distance(covariance)
+        return per_channel(self._normalization, len(target)) * share * squares
 
     def aim(self, target: Tensor) -> Term:
         """Compare means and covariances, by W₂²."""
         wanted = target[:, :1]
-        factor, to = _per_channel(self._normalization, len(target)), BuresTo(target[:, 1:] - wanted @ wanted.T)
+        factor, to = per_channel(self._normalization, len(target)), BuresTo(target[:, 1:] - wanted @ wanted.T)
 
         def term(v: Tensor, m: Tensor | None) -> Tensor:
-            mean, centred = _centred(v, m)
-            covariance = _moments(centred, m) / _count(v, m)
-            return factor * _share(m) * ((mean - wanted).square().sum() + to.distance(covariance))
+            mean, rest = centred(v, m)
+            covariance = moments(rest, m) / count_of(v, m)
+            return factor * share_of(m) * ((mean - wanted).square().sum() + to.distance(covariance))
 
         return term
 
 
-class SlicedWasserstein:
-    """Compares the distributions of the activations along C orthogonal directions, by W₂² of each."""
-
-    def __init__(self, normalization: Normalization, along: Tensor, positions: int) -> None:
-        self._normalization, self._along, self._positions = normalization, along, positions
-
-    def describe(self, v: Tensor, m: Tensor | None) -> Tensor:
-        """`(C, N)`: quantiles along each direction, at (n + ½) / N for each position n of the painting."""
-        values, at, weights = self._sorted(v, m)
-        levels = (torch.arange(self._positions, device=v.device, dtype=v.dtype) + 0.5) / self._positions
-        return torch.stack(
-            [
-                _interpolated(levels, quantiles[counts > 0], row[counts > 0])
-                for row, quantiles, counts in zip(values, at, weights, strict=True)
-            ]
-        )
-
-    def aim(self, target: Tensor) -> Term:
-        """Compare the value of each position with the style's at the same quantile."""
-        channels, levels = target.shape
-        factor = _per_channel(self._normalization, channels)
-
-        def term(v: Tensor, m: Tensor | None) -> Tensor:
-            values, at, weights = self._sorted(v, m)
-            place = (at * levels - 0.5).clamp(0, levels - 1)
-            below = place.floor().long()
-            above = (below + 1).clamp_max(levels - 1)
-            wanted = torch.lerp(target.gather(1, below), target.gather(1, above), place - below)
-            return factor * _share(m) * ((values - wanted).square() * weights).sum() / _count(v, m)
-
-        return term
-
-    def _sorted(self, v: Tensor, m: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Give, `(C, N)` each and ascending: values along the directions, their quantiles in 0..1, their weights."""
-        values, order = (self._along.to(v) @ v).sort(dim=1)
-        weights = torch.ones_like(values) if m is None else m[order]
-        # Summed up in float64: there may be more positions than float32 can count.
-        at = (weights.double().cumsum(1) - weights / 2) / weights.double().sum(1, keepdim=True)
-        return values, at.to(v), weights
-
-
-def _interpolated(where: Tensor, places: Tensor, values: Tensor) -> Tensor:
-    """Read a curve through (`places`, `values`), ascending, off at `where`; constant beyond its ends."""
-    right = torch.searchsorted(places.contiguous(), where).clamp(0, len(places) - 1)
-    left = (right - 1).clamp_min(0)
-    width = (places[right] - places[left]).clamp_min(torch.finfo(places.dtype).tiny)
-    return torch.lerp(values[left], values[right], ((where - places[left]) / width).clamp(0, 1))
-
-
-def _moments(v: Tensor, m: Tensor | None) -> Tensor:
-    """V diag(m) Vᵀ, `(C, C)`."""
-    product: Tensor = _Moments.apply(v, m)
-    return product
-
-
-class _Moments(torch.autograd.Function):
-    """The product, whose slope takes one more product and lies in memory as V does: channels last."""
-
-    @staticmethod
-    def forward(ctx: Any, v: Tensor, m: Tensor | None) -> Tensor:
-        ctx.save_for_backward(v, m)
-        return _weighted(v, m) @ v.T
-
-    @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
-        v, m = ctx.saved_tensors
-        return _weighted((v.T @ (slopes[0] + slopes[0].T)).T, m), None
-
-
-def _centred(v: Tensor, m: Tensor | None) -> tuple[Tensor, Tensor]:
-    mean = _weighted(v, m).sum(1, keepdim=True) / _count(v, m)
-    return mean, v - mean
-
-
-def _weighted(v: Tensor, m: Tensor | None) -> Tensor:
-    return v if m is None else v * m
-
-
-def _count(v: Tensor, m: Tensor | None) -> Tensor | int:
-    return v.shape[1] if m is None else m.sum()
-
-
-def _share(m: Tensor | None) -> Tensor | float:
-    return 1.0 if m is None else m.mean()
-
-
-def _per_channel(normalization: Normalization, channels: int) -> float:
-    return 1 / channels if normalization == "mean" else 1.0
+def _mean_std(mean: Tensor, variance: Tensor, least: Tensor | float) -> Tensor:
+    """`(2, C)`; a channel that is silent everywhere would have a slope of 0 / 0."""
+    silent = variance <= least
+    return torch.stack([mean, torch.where(silent, 0.0, variance.masked_fill(silent, 1.0).sqrt())])

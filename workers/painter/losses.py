@@ -34,7 +34,12 @@ def content_term(x: Tensor, p: Tensor, normalization: Normalization) -> Tensor:
     """Measure how far activations `x` are from `p`, both `(1, C, H, W)`; a scalar."""
     with _full_precision(x):
         squares = (wide(x) - wide(p)).square().sum()
-        return squares * {"sum": 1.0, "gatys": 0.5, "mean": 1 / x.numel()}[normalization]
+        return squares * content_factor(p, normalization)
+
+
+def content_factor(p: Tensor, normalization: Normalization) -> float:
+    """Give what Σ (p − x)² is multiplied by."""
+    return {"sum": 1.0, "gatys": 0.5, "mean": 1 / p.numel()}[normalization]
 
 
 def total_variation(image: Tensor, normalization: Normalization) -> Tensor:

@@ -11,12 +11,12 @@ import torch
 
 from service.errors import Diverged, StaleCheckpoint
 from service.painting import BeforeAfter, Painting, Picture, Step
-from workers.painter import device, optimise
+from workers.painter import device, optimise, tiles
 from workers.painter.grams import gram_matrices, gram_pictures
 from workers.painter.images import enlarged, to_image, to_pixels
 from workers.painter.ladder import contact, rungs
 from workers.painter.resume import Tally, on, taken_down, taken_up
-from workers.painter.statistics import Memory
+from workers.painter.statistics import SHAPES, Memory
 from workers.painter.subject import sit, start
 from workers.painter.targets import aim, gradient
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from workers.painter.resume import Place
     from workers.painter.subject import Subject
     from workers.painter.targets import Objective
+    from workers.painter.vgg import Vgg
 
 OPTIMIZERS = {"lbfgs": optimise.lbfgs, "adam": optimise.adam}
 
@@ -80,7 +81,7 @@ def paint(
             pictures = gram_pictures(grams)
             return Painting(pictures, {}, grams, 0, device.name(place), weights_sha256)
         memory = Memory(statistics, spec, images, weights_sha256, place) if statistics is not None else None
-        aimed, specs = partial(aim, vgg, memory=memory), rungs(spec)
+        aimed, specs = partial(_aimed, vgg, memory), rungs(spec)
         tally, at = _begun(specs, resume)
         for name, rung in specs.items():
             if name not in tally.pictures:
@@ -124,6 +125,12 @@ def _painted(
         after = objective.read(objective.terms(to_image(pixels, place)))
     matte = None if subject.matte is None else to_pixels(subject.matte, spec.output.bits)[..., 0]
     return Picture(pixels, matte), BeforeAfter(before, after)
+
+
+def _aimed(vgg: Vgg, memory: Memory | None, subject: Subject) -> Objective:
+    """Aim at a subject: in tiles, if memory is to be saved, there is more than one, and styles are compared by sums."""
+    parted = vgg.frugal and max(subject.size) > tiles.TILE and subject.spec.options.style_distance in SHAPES
+    return aim(vgg, subject, memory, tile=tiles.TILE if parted else None)
 
 
 def _descent(
