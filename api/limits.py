@@ -11,10 +11,11 @@ from starlette.requests import Request
 from uuid_utils import uuid7
 
 from api import problems
+from api.server import LINGERS
 from service.errors import TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,6 +34,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 _SAID = "impasto.rate_limit"
+_CLOSE = (b"connection", b"close")
 
 
 def say_limits(scope: MutableMapping[str, Any], headers: Mapping[str, str]) -> None:
@@ -87,6 +89,7 @@ class BodyCap:
         if scope["type"] != "http" or not _has_body(scope["headers"]):
             await self._app(scope, receive, send)
             return
+        send = _saying_so(send, scope.get(LINGERS))
         limit = self._settings.upload_max_bytes
         if not scope["path"].startswith(WITH_IMAGES):
             limit = min(limit, PLAIN_MAX_BYTES)
@@ -145,6 +148,22 @@ class _Arriving:
         if self._received > self._limit:
             raise TooLarge(limit_bytes=self._limit)
         return message
+
+
+def _saying_so(send: Send, lingers: Callable[..., bool] | None) -> Send:
+    """Let an answer that comes before the body's end say that the connection ends with it."""
+    if lingers is None:
+        return send
+
+    async def send_saying_so(message: Message) -> None:
+        ends = message["type"] == "http.response.start" and lingers()
+        if ends and _CLOSE not in message["headers"]:
+            message["headers"] = [*message["headers"], _CLOSE]
+        await send(message)
+        if ends:
+            lingers(said=True)
+
+    return send_saying_so
 
 
 def _has_body(headers: Headers) -> bool:

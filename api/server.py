@@ -6,8 +6,9 @@ and who is answered before his body has come is read from no further than a poli
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from httptools import HttpParserError
 from starlette.requests import Request
@@ -36,6 +37,9 @@ TOO_LARGE = (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head of the reques
 
 LINGER_S, LINGER_BYTES = 2.0, 1024 * 1024
 """For how long, and how far, one goes on reading what nobody wants, so that a client that writes first may read."""
+
+LINGERS = "impasto.lingers"
+"""In a request's scope: asked when its answer begins, says whether the connection ends with it. See `_lingers`."""
 
 FLUSH_S = 10.0
 """Within which the rest of an answer must have left, once a connection is closed."""
@@ -120,6 +124,7 @@ class _Connection(HttpToolsProtocol):
         if len(self.pipeline) >= AHEAD_MAX:
             raise HttpParserError
         super().on_headers_complete()
+        cast("dict[str, Any]", self.scope)[LINGERS] = partial(_lingers, self.cycle)
 
     def on_body(self, body: bytes) -> None:
         self._strange_bytes = 0
@@ -193,6 +198,16 @@ class _Connection(HttpToolsProtocol):
     def _end_in(self, seconds: float, how: Callable[[], None]) -> None:
         _cancel(self._deadline)
         self._deadline = self.loop.call_later(seconds, how)
+
+
+def _lingers(cycle: RequestResponseCycle, *, said: bool = False) -> bool:
+    """Whether a body has not all come, so that what comes behind it can't be answered and the client has to be told.
+
+    Once that is `said`, the connection is not to be closed at once, as the server otherwise does: it lingers first.
+    """
+    if said:
+        cycle.keep_alive = True
+    return cycle.more_body
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:

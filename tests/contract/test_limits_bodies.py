@@ -57,8 +57,19 @@ def test_who_writes_all_before_reading_learns_why_too(client: httpx.Client) -> N
 def test_a_connection_ends_whose_request_was_answered_before_its_body_came(client: httpx.Client) -> None:
     with dialled(client) as line:
         line.sendall(head(client, "POST /v1/jobs/a/b/c", JSON, "Content-Length: 500000") + b"x")
-        assert_problem(answer_on(line), 404, "no_route")
+        answer = answer_on(line)
+        assert_problem(answer, 404, "no_route")
+        assert answer.headers["connection"] == "close"
         assert line.recv(1) == b""
+
+
+def test_one_goes_on_whose_body_had_come(client: httpx.Client) -> None:
+    with dialled(client) as line:
+        for _ in range(2):
+            line.sendall(head(client, "POST /v1/jobs/a/b/c", JSON, "Content-Length: 1") + b"x")
+            answer = answer_on(line)
+            assert_problem(answer, 404, "no_route")
+            assert "connection" not in answer.headers
 
 
 def test_what_brings_no_image_may_be_no_larger_than_64_kib(client: httpx.Client) -> None:
