@@ -8,7 +8,7 @@ PORT ?= 8000
 FUZZ_S ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos contract-fuzz fuzz check fmt bench load gallery up down lock openapi sbom clean
+.PHONY: help setup demo test chaos contract-fuzz fuzz check fmt bench bench-full load gallery up down lock openapi sbom clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,8 +54,11 @@ fmt: setup ## format, and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup ## measure the speed of the painter, as ratios taken in one run
-	@$(BIN)/python -m tests.benchmarks.iteration
+bench: setup ## measure the painter beside two baselines, as ratios taken in one run (half an hour)
+	@$(BIN)/python -m tests.benchmarks
+
+bench-full: setup ## the same at every size that a baseline's run is kept of (hours)
+	@$(BIN)/python -m tests.benchmarks --full
 
 load: setup ## measure how fast the API answers under load, with few jobs in the store and with 100,000
 	@$(BIN)/python -m tests.benchmarks.load

@@ -7,8 +7,6 @@ is what it costs above that.
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -20,6 +18,7 @@ from torch.nn import functional as F  # noqa: N812 - its name everywhere
 
 from service.networks import NETWORKS
 from service.painting import Picture
+from tests.benchmarks.timing import ROUNDS, seconds
 from tests.images import gradient
 from tests.paintings import pair
 from tests.specs import resolved
@@ -28,7 +27,6 @@ from workers.painter.device import configure
 from workers.painter.paint import paint
 
 SIZES = (128, 256, 512)
-ROUNDS = 5
 DEEPEST = "relu5_1"
 
 
@@ -36,31 +34,31 @@ def main() -> None:
     """Measure, and print the table."""
     configure(None)
     kernels = _kernels()
-    table = Table("pixels", "bare, NCHW", "bare, channels-last", "painter", "painter / fastest bare", box=None)
+    table = Table(
+        "pixels",
+        "bare, NCHW",
+        "bare, channels-last",
+        "painter",
+        "gaussian_w2",
+        "painter / fastest bare (1.10)",
+        "gaussian_w2 / gram (1.3)",
+        box=None,
+    )
     for size in SIZES:
         contenders: list[Callable[[], object]] = [
             partial(_bare, kernels, size, torch.contiguous_format),
             partial(_bare, kernels, size, torch.channels_last),
             _painter(size),
+            _painter(size, style_distance="gaussian_w2"),
         ]
-        nchw, last, painter = _seconds(contenders)
+        nchw, last, painter, w2 = seconds(contenders)
         table.add_row(
             f"{size} × {size}",
-            *(f"{s * 1000:.0f} ms" for s in (nchw, last, painter)),
+            *(f"{s * 1000:.0f} ms" for s in (nchw, last, painter, w2)),
             f"{painter / min(nchw, last):.2f}",
+            f"{w2 / painter:.2f}",
         )
     Console().print(f"one iteration to {DEEPEST}, median of {ROUNDS}, {torch.get_num_threads()} threads\n", table)
-
-
-def _seconds(contenders: list[Callable[[], object]]) -> list[float]:
-    """Time each in turn, round after round, so that a busy moment touches all alike; the first round warms up."""
-    times: list[list[float]] = [[] for _ in contenders]
-    for _ in range(1 + ROUNDS):
-        for contender, seen in zip(contenders, times, strict=True):
-            started = time.perf_counter()
-            contender()
-            seen.append(time.perf_counter() - started)
-    return [statistics.median(seen[1:]) for seen in times]
 
 
 def _kernels() -> list[tuple[Tensor, Tensor, int]]:
@@ -83,11 +81,12 @@ def _bare(kernels: list[tuple[Tensor, Tensor, int]], size: int, layout: torch.me
     torch.autograd.grad(x.sum(), image)
 
 
-def _painter(size: int) -> Callable[[], object]:
+def _painter(size: int, **options: str) -> Callable[[], object]:
     """Start a painting and give what takes it one iteration further."""
     images = pair(Picture(gradient(size, size)), Picture(gradient(size, size)[::-1]))
     # Zeros at the edges, as the bare convolutions have them.
-    steps = paint(resolved(images, options={"size": size, "iterations": 2 + ROUNDS, "padding": "zeros"}), images)
+    wish = {"size": size, "iterations": 2 + ROUNDS, "padding": "zeros", **options}
+    steps = paint(resolved(images, options=wish), images)
     next(steps)
     return partial(next, steps)
 

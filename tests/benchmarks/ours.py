@@ -1,0 +1,116 @@
+"""Our optimiser on the baselines' own objectives, over RGB in 0..1 as it paints.
+
+A's, but for its total variation, is one of ours: with activations `CAFFE_SCALE` = s times smaller, content 5 s² and
+w_l = 100 s⁴ / C² of `mean`, zeros at the edges. Its total variation is Σ |∂x| in 0..255, ours are squares, so that term
+is added here. Nothing of B's but the content can be said in our options (it repeats the first edge only, adds an
+absolute ridge, and its total variation has nine points): it is taken as the function that the baseline has, on
+channels-last kernels, and with the Bures distance in closed form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - its name everywhere
+
+from service.networks import NETWORKS
+from service.painting import Picture
+from tests.benchmarks.baselines import tensor
+from tests.benchmarks.network import CAFFE_SCALE, Bare, look, normalised, torchvision
+from tests.benchmarks.objectives import (
+    CONTENT,
+    CONTENT_A,
+    CONTENT_B,
+    RIDGE,
+    SHARES_B,
+    STYLE,
+    STYLE_A,
+    TV_A,
+    TV_B,
+    nine_point_variation,
+)  # fmt: skip
+from tests.benchmarks.pairs import Pair, scaled
+from tests.paintings import pair as named
+from tests.specs import resolved
+from workers.painter import device
+from workers.painter.bures import BuresTo
+from workers.painter.images import to_image
+from workers.painter.optimise import Evaluate, Point, lbfgs
+from workers.painter.subject import sit
+from workers.painter.targets import aim
+
+
+def evaluate_a(pair: Pair, size: int) -> Evaluate:
+    """Give A's objective as our painter computes it."""
+    options = {
+        "size": size,
+        "padding": "zeros",
+        "content_weight": CONTENT_A * CAFFE_SCALE**2,
+        "style_layers": {
+            layer: STYLE_A * CAFFE_SCALE**4 / NETWORKS["vgg16"].layers[layer].channels ** 2 for layer in STYLE
+        },
+    }
+    images = named(*(_shown(picture, size) for picture in pair))
+    spec, place = resolved(images, options=options), device.choose()
+    objective = aim(device.network(spec.options, place)[0], sit(spec, images, size, place))
+
+    def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
+        image = image.detach().requires_grad_()
+        changes = image.diff(dim=-1).abs().sum() + image.diff(dim=-2).abs().sum()
+        total = objective.terms(image)[0] + TV_A * 255 * changes
+        return total.detach()[None], torch.autograd.grad(total, image)[0]
+
+    return evaluate
+
+
+def evaluate_b(pair: Pair, size: int) -> Evaluate:
+    """Give B's objective with our W₂ and our layout of memory."""
+    bare = _channels_last()
+    content, style = (to_image(_shown(picture, size).pixels) for picture in pair)
+    with torch.no_grad():
+        wanted = look(bare, _last(normalised(content)), [CONTENT])[CONTENT]
+        described = {layer: _described(v) for layer, v in look(bare, _last(normalised(style)), STYLE).items()}
+    aims = {layer: (mean, BuresTo(covariance)) for layer, (mean, covariance) in described.items()}
+
+    def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
+        image = image.detach().requires_grad_()
+        seen = look(bare, _last(normalised(image)), [CONTENT, *STYLE])
+        total = CONTENT_B * F.mse_loss(seen[CONTENT], wanted) + TV_B * nine_point_variation(image)
+        for layer, (aimed, to) in aims.items():
+            mean, covariance = _described(seen[layer])
+            total = total + SHARES_B[layer] * (F.mse_loss(mean, aimed) + to.distance(covariance) / len(mean))
+        return total.detach()[None], torch.autograd.grad(total, image)[0]
+
+    return evaluate
+
+
+def descent(evaluate: Evaluate, pair: Pair, size: int, iterations: int) -> Generator[Point]:
+    """Let our optimiser begin at the photograph, as `standard` does."""
+    return lbfgs(evaluate, tensor(scaled(pair.content, size)), iterations)
+
+
+def _shown(picture: Picture, size: int) -> Picture:
+    """Scale a picture once for all, so that every contender sees the same pixels."""
+    return replace(picture, pixels=np.asarray(scaled(picture, size)))
+
+
+def _described(v: Tensor) -> tuple[Tensor, Tensor]:
+    """Give mean `(C,)` and covariance `(C, C)` with B's ridge."""
+    v = v.flatten(2)[0]
+    mean = v.mean(1)
+    centred = v - mean[:, None]
+    return mean, centred @ centred.T / v.shape[1] + RIDGE * torch.eye(len(v))
+
+
+def _last(image: Tensor) -> Tensor:
+    return image.contiguous(memory_format=torch.channels_last)
+
+
+@cache
+def _channels_last() -> Bare:
+    return torchvision(torch.channels_last)

@@ -1,0 +1,63 @@
+"""The benchmarks' baselines: that they compute what they say, and that our painter minimises the same."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.benchmarks.baselines import loss_a, run_a, run_b, scales_b, tensor
+from tests.benchmarks.network import caffe, look, normalised, to_caffe, torchvision
+from tests.benchmarks.objectives import STYLE, newton_root, objective_b
+from tests.benchmarks.ours import evaluate_a, evaluate_b
+from tests.benchmarks.pairs import pair, scaled
+
+SIZE = 64
+
+
+def noisy() -> torch.Tensor:
+    """Give the photograph with noise on it, within the colours' bounds."""
+    image = tensor(scaled(pair("pagoda").content, SIZE))
+    return (image + 0.05 * torch.randn(image.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
+
+
+@pytest.mark.weights
+def test_the_network_written_for_caffe_sees_what_torchvisions_sees_but_for_the_edge() -> None:
+    image = noisy()
+    ours, theirs = look(torchvision(), normalised(image), ["relu1_1"]), look(caffe(), to_caffe(image), ["relu1_1"])
+    inner = (..., slice(1, -1), slice(1, -1))
+    torch.testing.assert_close(theirs["relu1_1"][inner] / (255 * 0.226), ours["relu1_1"][inner], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.weights
+def test_our_painter_measures_what_baseline_a_minimises() -> None:
+    image = noisy()
+    (ours,), _ = evaluate_a(pair("pagoda"), SIZE)(image)
+    assert ours.item() == pytest.approx(loss_a(pair("pagoda"), SIZE)(to_caffe(image)).item(), rel=1e-3)
+
+
+@pytest.mark.weights
+def test_the_closed_form_is_just_below_what_baseline_b_measures_whose_root_has_not_converged() -> None:
+    image = noisy()
+    (ours,), _ = evaluate_b(pair("pagoda"), SIZE)(image)
+    content, style = (tensor(scaled(picture, SIZE)) for picture in pair("pagoda"))
+    theirs = objective_b(torchvision(), content, style)(image).item()
+    assert 0.96 * theirs < ours.item() < theirs
+
+
+def test_newtons_iteration_takes_the_root() -> None:
+    half = torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
+    matrix = half @ half.T + torch.eye(8)
+    root = newton_root(matrix)
+    torch.testing.assert_close(root @ root, matrix, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.weights
+def test_both_baselines_lower_what_they_minimise() -> None:
+    for curve in (run_a(pair("pagoda"), SIZE, 6), run_b(pair("pagoda"), SIZE, 6)):
+        losses = [loss for _, loss, _ in curve]
+        assert losses[-1] < losses[0]
+
+
+def test_the_pyramid_of_b_grows_by_the_root_of_two() -> None:
+    assert scales_b(512) == [128, 181, 256, 362, 512]
+    assert len(STYLE) == 5
