@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.benchmarks.baselines import loss_a, run_a, run_b, scales_b, tensor
+from tests.benchmarks.baselines import loss_a, run_a, scales_b, tensor
 from tests.benchmarks.network import caffe, look, normalised, to_caffe, torchvision
 from tests.benchmarks.objectives import STYLE, newton_root, objective_b
 from tests.benchmarks.ours import evaluate_a, evaluate_b
@@ -52,10 +52,9 @@ def test_newtons_iteration_takes_the_root() -> None:
 
 
 @pytest.mark.weights
-def test_both_baselines_lower_what_they_minimise() -> None:
-    for curve in (run_a(pair("pagoda"), SIZE, 6), run_b(pair("pagoda"), SIZE, 6)):
-        losses = [loss for _, loss, _ in curve]
-        assert losses[-1] < losses[0]
+def test_baseline_a_lowers_what_it_minimises() -> None:
+    losses = [loss for _, loss, _ in run_a(pair("pagoda"), SIZE, 4)]
+    assert losses[-1] < losses[0]
 
 
 def test_the_pyramid_of_b_grows_by_the_root_of_two() -> None:
