@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,8 +84,14 @@ def test_so_they_are_in_every_normalization(distance: str, normalization: str) -
 
 @pytest.mark.parametrize("distance", ["gram", "mean_std", "gaussian_w2"])
 def test_so_they_are_in_regions(distance: str) -> None:
+    """Beside the whole picture in float64: in float32 its own covariances of few positions are off by more than that."""
     vgg, subject = subject_of(regions=True, options={"style_distance": distance})
-    assert_same(subject, *both(vgg, subject), to=1e-4)
+    kernels = {layer: (weight.double(), bias.double()) for layer, (weight, bias) in vgg.kernels.items()}
+    image = start_of(subject)
+    terms, slope = gradient(aim(replace(vgg, kernels=kernels), subject), image.double())
+    terms_of_tiles, slope_of_tiles = gradient(aim(vgg, subject, tile=SIDE), image)
+    torch.testing.assert_close(terms_of_tiles.double(), terms, rtol=1e-4, atol=0)
+    assert (slope_of_tiles - slope).norm() <= 1e-4 * slope.norm()
 
 
 def test_so_they_are_where_only_lightness_is_painted() -> None:
