@@ -84,7 +84,7 @@ def test_so_they_are_in_every_normalization(distance: str, normalization: str) -
 
 @pytest.mark.parametrize("distance", ["gram", "mean_std", "gaussian_w2"])
 def test_so_they_are_in_regions(distance: str) -> None:
-    """Beside the whole picture in float64: in float32 its own covariances of few positions are off by more than that."""
+    """Beside the whole picture in float64: in float32 its own covariances of few positions are off by more."""
     vgg, subject = subject_of(regions=True, options={"style_distance": distance})
     kernels = {layer: (weight.double(), bias.double()) for layer, (weight, bias) in vgg.kernels.items()}
     image = start_of(subject)
