@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from service.memory import planned
 from service.pace import devices_of, expected_s, run_s, start_s
 from service.plan import canvas
 from service.prepare import Posted, prepare
-from service.work import by_pointer, iterations, load_of, memory_bytes, scales
+from service.work import by_pointer, iterations, load_of, scales
 
 if TYPE_CHECKING:
+    from service.memory import Plan
     from service.pace import Device
     from service.spec import RenderSpec
     from service.wiring import Services
@@ -18,11 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OnDevice:
-    """What a job would take on a device at work: seconds, None while that has taught no pace; whether it fits."""
+    """What a job would take on a device at work: seconds, None while that has taught no pace; and how."""
 
     device: Device
     seconds: float | None
-    fits: bool
+    plan: Plan
+
+    @property
+    def fits(self) -> bool:
+        """Whether the device's memory is enough."""
+        return self.plan.memory_bytes <= self.device.memory_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,8 @@ class Estimate:
 
     Attributes:
         seconds: of its run, the mean over who is at work; None while no pace is known.
-        memory_bytes: in float32, about.
+        plan: how it would be painted, and the memory that this takes: where there is most; as a whole, while no device
+            is known.
         width, height: of the result, in pixels.
         scales: longest sides, in pixels, from the coarsest to the finest.
         iterations: over all scales and rungs, at most.
@@ -41,7 +49,7 @@ class Estimate:
     """
 
     seconds: float | None
-    memory_bytes: int
+    plan: Plan
     width: int
     height: int
     scales: tuple[int, ...]
@@ -61,20 +69,20 @@ def estimate(spec: RenderSpec, *, tenant: str, services: Services) -> Estimate:
     [submission] = prepare([Posted(spec)], tenant=tenant, services=services)
     stored, inputs = submission.job.spec, submission.job.inputs
     images, workers = by_pointer(inputs), services.paces.workers()
-    load, memory = load_of(stored, images), memory_bytes(stored, images)
+    load, devices = load_of(stored, images), devices_of(workers)
     line = services.jobs.would_wait(tenant, stored.priority)
     width, height = canvas(stored, images, stored.options.size)
     paces = {worker.device: worker.paces for worker in workers}
     return Estimate(
         seconds=expected_s(load, workers),
-        memory_bytes=memory,
+        plan=planned(stored, images, budget=max((device.memory_bytes for device in devices), default=None)),
         width=width,
         height=height,
         scales=scales(stored) if iterations(stored) else (),
         iterations=iterations(stored),
         devices=tuple(
-            OnDevice(device, run_s(load, paces[device]), fits=memory <= device.memory_bytes)
-            for device in devices_of(workers)
+            OnDevice(device, run_s(load, paces[device]), planned(stored, images, budget=device.memory_bytes))
+            for device in devices
         ),
         position=line.position,
         start_s=start_s(line, workers),

@@ -156,7 +156,7 @@ class Paint(Protocol):
         spec: resolved.
         images: the pictures that it names.
         resume: where an earlier painting of the same spec stood: the first Step is that one again.
-        frugal: take less memory, and more time, for the same picture up to rounding.
+        frugal: take as little memory as can be, and more time, for the same picture up to rounding.
         statistics: what is known of styles that have an id, for the same picture to the bit in less time.
 
     Raises:

@@ -82,7 +82,10 @@ class Settings(BaseSettings):
     )
     ingest_cpu_s: PositiveFloat = Field(8.0, description="Seconds of computing that decoding one image may take.")
     size_max: int = Field(
-        2048, ge=64, le=8192, description="Longest side that is painted here; a pixel takes about 5 kB of memory."
+        2048,
+        ge=64,
+        le=8192,
+        description="Longest side that is painted here; see docs/estimates.md for the memory that it takes.",
     )
     upload_ttl_s: PositiveInt = Field(86_400, description="An upload that no job names is forgotten after this.")
 
@@ -108,6 +111,9 @@ class Settings(BaseSettings):
         120.0, description="A worker waits this long for S3 before it gives its job back."
     )
 
+    paint_memory_bytes: PositiveInt | None = Field(
+        None, description="Memory that one worker may take for painting; unset: all that its device has."
+    )
     torch_threads: PositiveInt | None = Field(None, description="Threads of one worker; unset: all cores.")
 
     api_host: str = "127.0.0.1"

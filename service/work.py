@@ -1,4 +1,4 @@
-"""The work of a resolved spec, by arithmetic: how much there is to compute, and the memory that it takes."""
+"""The work of a resolved spec, by arithmetic: how much there is to compute."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from service.networks import NETWORKS
-from service.plan import canvas, style_size
+from service.plan import canvas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,21 +28,6 @@ last 3.1 at 768 px, for sorting takes longer than convolving and grows faster th
 REST_FLOP = 90_000
 """Of a pixel and iteration: what takes as long as so many operations of a convolution, L-BFGS above all. Measured at
 64 and at 256 px by looking at relu1_1 alone, which is an iteration with next to no convolution."""
-
-PROCESS_BYTES = 700 * 1024**2
-"""What a worker takes before it paints: torch, VGG-16 and a picture of 64 px measured 650 MiB."""
-
-PASSING_BYTES = 1700
-"""Of a pixel: gradients on their way back and copies for the statistics; measured, less what the layers keep."""
-
-SORTED_BYTES = 4000
-"""Of a pixel, besides: sliced_wasserstein's sorted activations and their places; measured."""
-
-LOOK_BYTES = 900
-"""Of a style's pixel, which is looked at once and without a gradient; measured."""
-
-REMEMBERED_BYTES: Mapping[str, int] = {"lbfgs": 20 * 2 * 3 * 4, "adam": 2 * 3 * 4}
-"""Of a pixel: 20 steps and changes of slope, or two moments, of 3 channels in float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +74,6 @@ def iterations(spec: RenderSpec) -> int:
     return _iterations(spec) * len(scales(spec)) * len(_deepest_of_rungs(spec))
 
 
-def memory_bytes(spec: RenderSpec, images: Mapping[str, Sized]) -> int:
-    """Say how much memory painting takes at the finest scale, in float32, about."""
-    options = spec.options
-    width, height = canvas(spec, images, options.size)
-    styles = (
-        style_size(images[f"/styles/{n}/image"], options, options.size, style.scale)
-        for n, style in enumerate(spec.styles)
-    )
-    looked_at = max((w * h * LOOK_BYTES for w, h in styles), default=0)
-    if spec.kind == "gram":
-        return PROCESS_BYTES + width * height * LOOK_BYTES
-    a_pixel = PASSING_BYTES + REMEMBERED_BYTES[options.optimizer] + _kept_bytes(spec)
-    if spec.styles and options.style_distance == "sliced_wasserstein":
-        a_pixel += SORTED_BYTES
-    return round(PROCESS_BYTES + max(width * height * a_pixel, looked_at))
-
-
 def look_flop(spec: RenderSpec, deepest: Layer) -> float:
     """Count the operations of a pixel when a spec's network looks as far as one layer; a gradient takes as many more.
 
@@ -118,10 +86,9 @@ def look_flop(spec: RenderSpec, deepest: Layer) -> float:
     return sum(2 * 9 * before * after / layer.stride**2 for (before, after), layer in pairs)
 
 
-def _kept_bytes(spec: RenderSpec) -> float:
-    """What the layers keep of a pixel for the gradient: their activations."""
-    layers = _up_to(spec, _deepest_of_rungs(spec)[-1])
-    return 4 * sum(layer.channels / layer.stride**2 for layer in layers)
+def layers_seen(spec: RenderSpec) -> list[Layer]:
+    """Give the layers as far as the deepest that is looked at."""
+    return _up_to(spec, _deepest_of_rungs(spec)[-1])
 
 
 def _iterations(spec: RenderSpec) -> int:

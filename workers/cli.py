@@ -89,7 +89,8 @@ def _paint(spec: RenderSpec, images: Images, film: Film | None, *, quiet: bool) 
     from workers.painter.device import configure  # noqa: PLC0415 - torch takes seconds to import
     from workers.painter.paint import paint  # noqa: PLC0415
 
-    configure(read_settings().torch_threads)
+    settings = read_settings()
+    configure(settings.torch_threads, settings.paint_memory_bytes)
     steps = paint(spec, images)
     with paint_progress(quiet=quiet) as progress:
         bar = progress.add_task("painting", total=None, loss="")

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from api.wire.times import tenths
+from service.memory import Way
 
 if TYPE_CHECKING:
     from service.estimate import Estimate
+
+
+WAY = "How it would be painted there: as a whole, with activations computed again, or in tiles; each takes less memory."
+TILE = "The side of the tiles in pixels; null: it is not painted in tiles."
 
 
 class SizeOut(BaseModel):
@@ -26,6 +31,8 @@ class DeviceEstimateOut(BaseModel):
     seconds: float | None = Field(description="null: no job has been finished on it.")
     memory_bytes: int = Field(description="That the device has in all.")
     fits: bool = Field(description="Whether that is enough.")
+    way: Way = Field(description=WAY)
+    tile: int | None = Field(description=TILE)
 
 
 class PlaceOut(BaseModel):
@@ -41,7 +48,9 @@ class EstimateOut(BaseModel):
     seconds: float | None = Field(
         description="Of its run, the mean over the workers; null while no pace is known. With a tolerance, at most."
     )
-    memory_bytes: int = Field(description="That painting takes, about.")
+    memory_bytes: int = Field(description="That painting takes, about, on the device at work that has most.")
+    way: Way = Field(description=WAY)
+    tile: int | None = Field(description=TILE)
     size: SizeOut = Field(description="Of the result.")
     scales: list[int] = Field(description="Longest sides that are painted, in pixels, from the coarsest to the finest.")
     iterations: int = Field(description="Over all scales and all rungs of a ladder, at most.")
@@ -53,7 +62,9 @@ class EstimateOut(BaseModel):
         """Describe an estimate."""
         return cls(
             seconds=tenths(estimate.seconds),
-            memory_bytes=estimate.memory_bytes,
+            memory_bytes=estimate.plan.memory_bytes,
+            way=estimate.plan.way,
+            tile=estimate.plan.tile,
             size=SizeOut(width=estimate.width, height=estimate.height),
             scales=list(estimate.scales),
             iterations=estimate.iterations,
@@ -63,6 +74,8 @@ class EstimateOut(BaseModel):
                     seconds=tenths(on.seconds),
                     memory_bytes=on.device.memory_bytes,
                     fits=on.fits,
+                    way=on.plan.way,
+                    tile=on.plan.tile,
                 )
                 for on in estimate.devices
             ],

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
+from torch import Tensor
 
 from tests.benchmarks.baselines import run_a, run_b
 from tests.benchmarks.pairs import pair
@@ -21,7 +22,7 @@ from workers.painter.images import to_pixels
 
 FOLDER = Path(__file__).parent / "curves"
 RUNS = (
-    "a-pagoda-256", "b-pagoda-256", "a-dahlia-256", "a-roofs-256", "b-dahlia-256", "b-roofs-256", "a-pagoda-512",
+    "a-pagoda-256", "a-dahlia-256", "a-roofs-256", "a-pagoda-512", "b-pagoda-256", "b-dahlia-256", "b-roofs-256",
     "b-pagoda-512",
 )  # fmt: skip
 DENSE, SPARSE = 100, 10
@@ -49,13 +50,20 @@ def kept(name: str) -> Kept | None:
 
 
 def keep(name: str) -> None:
-    """Do a run, and keep it."""
+    """Do a run, and keep it; a pyramid's run has those up to its smaller scales in it, which are kept too."""
     which, of, size = name.split("-")
-    points, at, before = list[tuple[int, int, float]](), 0, 0
-    for scale, loss, image in (run_a if which == "a" else run_b)(pair(of), int(size)):  # noqa: B007 - the last is kept
-        at, before = (at + 1 if scale == before else 1), scale
+    points, at, before, image = list[tuple[int, int, float]](), 0, 0, None
+    for scale, loss, picture in (run_a if which == "a" else run_b)(pair(of), int(size)):
+        if scale != before and image is not None and f"b-{of}-{before}" in RUNS:
+            _write(f"b-{of}-{before}", points, image)
+        at, before, image = (at + 1 if scale == before else 1), scale, picture
         if at <= DENSE or at % SPARSE == 0:
             points.append((scale, at, float(f"{loss:.6g}")))
+    assert image is not None, "a run has iterations"
+    _write(name, points, image)
+
+
+def _write(name: str, points: Sequence[tuple[int, int, float]], image: Tensor) -> None:
     FOLDER.mkdir(exist_ok=True)
     Image.fromarray(to_pixels(image)).save(FOLDER / f"{name}.png", optimize=True)
     lines = ",\n".join(json.dumps(point) for point in points)

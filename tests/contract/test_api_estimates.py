@@ -36,6 +36,8 @@ def test_an_estimate_says_what_a_job_would_take_while_nobody_is_at_work(client: 
         "size": {"width": 512, "height": 341},
         "scales": [128, 512],
         "iterations": 20,
+        "way": "whole",
+        "tile": None,
         "devices": [],
         "queue": {"position": 1, "estimated_start_s": None},
     }
@@ -58,6 +60,16 @@ def test_an_estimate_follows_the_paces_of_the_devices_at_work(services: Services
         pytest.approx(0.01 * GFLOP, rel=0.02), pytest.approx(0.1 * GFLOP, rel=0.02), None,
     ]  # fmt: skip
     assert body["queue"] == {"position": 1, "estimated_start_s": 0.0}
+
+
+def test_an_estimate_says_in_what_way_each_device_would_paint(services: Services, client: httpx.Client) -> None:
+    at_work(services, "a", device=Device("large", 10**11))
+    at_work(services, "b", device=Device("small", 4 * 10**9))
+    body = estimated(client, options={"size": 2048, "iterations": 1}).json()
+    large, small = body["devices"]
+    assert (body["way"], large["way"], large["tile"], large["fits"]) == ("whole", "whole", None, True)
+    assert (small["way"], small["fits"]) == ("tiled", True)
+    assert small["tile"] % 16 == 0
 
 
 def test_an_estimate_makes_no_job(services: Services, client: httpx.Client) -> None:
@@ -138,11 +150,19 @@ def test_what_may_end_early_is_not_refused_for_its_most_iterations(services: Ser
 
 def test_a_job_that_fits_into_no_device_is_refused_with_the_estimate(services: Services, client: httpx.Client) -> None:
     at_work(services, "a", device=Device("small", 10**9))
-    answer = posted(client, options={"size": 1024})
+    answer = posted(client, options={"size": 2048})
     assert_problem(answer, 422, "invalid_spec", "/options/size")
     assert "the largest device here has 1.0" in answer.json()["errors"][0]["detail"]
     at_work(services, "b")
-    assert posted(client, options={"size": 1024}).status_code == 202
+    assert posted(client, options={"size": 2048}).status_code == 202
+
+
+def test_what_can_not_be_painted_in_tiles_is_refused_by_its_distance(services: Services, client: httpx.Client) -> None:
+    at_work(services, "a", device=Device("small", 4 * 10**9))
+    options = {"size": 2048, "style_distance": "sliced_wasserstein"}
+    answer = posted(client, options=options)
+    assert_problem(answer, 422, "invalid_spec", "/options/style_distance")
+    assert posted(client, options={**options, "style_distance": "gram"}).status_code == 202
 
 
 def test_a_device_that_is_not_known_may_be_large_enough(services: Services, client: httpx.Client) -> None:

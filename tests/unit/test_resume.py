@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service import memory
 from service.checkpoint import pack, unpack
 from service.errors import StaleCheckpoint
 from service.painting import Checkpoint, Images, Painting, Picture, Step
@@ -20,7 +21,7 @@ from service.timelapse import Film
 from tests.images import gradient
 from tests.paintings import pair
 from tests.specs import resolved
-from workers.painter import tiles, vgg, weights
+from workers.painter import vgg, weights
 from workers.painter.paint import paint
 
 PHOTOGRAPH = Picture(gradient(80, 60))
@@ -248,9 +249,9 @@ def test_a_frugal_network_gives_the_same_and_keeps_less_for_it(padding: Any) -> 
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("tile", [tiles.TILE, 32])
+@pytest.mark.parametrize("tile", [512, 32])
 def test_a_frugal_painting_is_nearly_the_same_and_can_be_taken_up(tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiles, "TILE", tile)
+    monkeypatch.setattr(memory, "TILES", (tile,))
     images, wish = WISHES["transfer"]
     plain, frugal = run(images, wish)[1], run(images, wish, frugal=True)[1]
     assert plain is not None

@@ -1,4 +1,4 @@
-"""The work and the memory of a spec, against numbers worked out by hand."""
+"""The work of a spec, against numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.networks import NETWORKS
-from service.work import PROCESS_BYTES, Load, iterations, load_of, look_flop, memory_bytes, scales
+from service.work import Load, iterations, load_of, look_flop, scales
 from tests.specs import resolved
 
 
@@ -21,7 +21,6 @@ class Size:
 
 
 PAIR = {"/content": Size(400, 300), "/styles/0/image": Size(300, 300)}
-MIB = 1024**2
 
 
 def load(images: dict[str, Size], **wish: Any) -> Load:
@@ -88,38 +87,3 @@ def test_more_pixels_and_more_iterations_are_never_less_work(size: int, more: in
     base = load(PAIR, options=options).gflop
     assert load(PAIR, options={**options, "size": min(8192, size + more)}).gflop >= base
     assert load(PAIR, options={**options, "iterations": 10 + more % 900}).gflop >= base
-
-
-@pytest.mark.parametrize(
-    ("measured_mib", "size", "options"),
-    [
-        (867, 256, {}),
-        (1695, 512, {}),
-        (2676, 768, {}),
-        (2243, 768, {"padding": "zeros"}),
-        (1178, 256, {"style_distance": "sliced_wasserstein"}),
-        (4374, 768, {"style_distance": "sliced_wasserstein"}),
-        (2644, 768, {"style_distance": "gaussian_w2"}),
-    ],
-)
-def test_the_memory_is_near_what_painting_a_square_was_measured_to_take(
-    measured_mib: int, size: int, options: dict[str, Any]
-) -> None:
-    images = {"/content": Size(size, size), "/styles/0/image": Size(256, 256)}
-    estimate = memory_bytes(resolved(images, options={"size": size, **options}), images)
-    assert estimate / MIB == pytest.approx(measured_mib, rel=0.2)
-
-
-def test_a_style_that_is_looked_at_large_counts_too() -> None:
-    images = {"/content": Size(256, 256), "/styles/0/image": Size(1024, 1024)}
-    wish: dict[str, Any] = {"options": {"size": 256}, "styles": [{"scale": 4}]}
-    estimate = memory_bytes(resolved(images, **wish), images)  # measured: 1561 MiB
-    assert estimate == PROCESS_BYTES + 1024 * 1024 * 900
-
-
-def test_looking_takes_less_memory_than_painting() -> None:
-    images = {"/image": Size(1000, 1000), "/content": Size(1000, 1000)}
-    only_image, only_content = ({name: size} for name, size in images.items())
-    looked = memory_bytes(resolved(only_image, kind="gram", options={"size": 1000}), only_image)
-    painted = memory_bytes(resolved(only_content, kind="reconstruction", options={"size": 1000}), only_content)
-    assert looked == PROCESS_BYTES + 900_000_000 < painted

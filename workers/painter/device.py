@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from service.options import PaintOptions
     from workers.painter.vgg import Vgg
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
 """Of mallopt(3)."""
-_NEVER = 2**31 - 1
+_NEVER, _PIECES, _LARGE = 2**31 - 1, 65_536, 32 * 1024**2
+
+
+_LIMITS: dict[str, int | None] = {"memory": None}
+"""What this process is given."""
 
 
 def choose() -> torch.device:
@@ -31,21 +35,36 @@ def choose() -> torch.device:
     return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
 
 
-def configure(threads: int | None) -> None:
+def configure(threads: int | None, memory: int | None = None) -> None:
     """Let this process compute on so many threads, or on every core that it may use, and keep the memory that it frees.
 
     A step frees as much memory as it takes. The C library gives large pieces back at once, so that the system has to
     clear them anew for the next step, page by page: a seventh of an iteration on a CPU.
+
+    Args:
+        threads: on the CPU.
+        memory: bytes that painting may take; None: all that there are.
     """
     torch.set_num_threads(threads or cores())
+    _LIMITS["memory"] = memory
+    keep_memory()
+
+
+def keep_memory(*, large: bool = True) -> None:
+    """Keep the memory that is freed, or all but large pieces of it, from 32 MiB on.
+
+    Between pieces as large as the image, gaps are left over that nothing fits into: at 2048 × 2048 half as much again.
+    """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        libc.mallopt(_M_MMAP_MAX, 0 if large else _PIECES)
         libc.mallopt(_M_TRIM_THRESHOLD, _NEVER)
 
 
 def give_back_memory() -> None:
-    """Give the system what was kept: a painting has ended, and the next may be small."""
+    """Give the system what was kept: a painting has ended, and the next may be small; and keep anew what it frees."""
+    keep_memory()
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -56,20 +75,22 @@ def name(device: torch.device) -> str:
 
 
 def memory_bytes(device: torch.device) -> int:
-    """Say how much memory a device has in all: its own, or what this process may take of the machine's."""
+    """Say how much memory of a device painting may take: what this process was given, or all that there is."""
     if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
-    return machine_memory_bytes()
+        own = int(torch.cuda.get_device_properties(device).total_memory)
+    else:
+        own = machine_memory_bytes()
+    return min(own, _LIMITS["memory"] or own)
 
 
-def network(options: PaintOptions, device: torch.device, *, frugal: bool = False) -> tuple[Vgg, str]:
+def network(options: PaintOptions, device: torch.device) -> tuple[Vgg, str]:
     """Give the network that the options name, and SHA-256 of the file with its weights; read once per process.
 
     Raises:
         WeightsMissing: they are not on this machine.
     """
     loaded, sha256 = _loaded(options.network, device)
-    return replace(loaded, pooling=options.pooling, padding=options.padding, frugal=frugal), sha256
+    return replace(loaded, pooling=options.pooling, padding=options.padding), sha256
 
 
 @cache

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-HISTORY, FRUGAL_HISTORY = 20, 4
+from service.memory import STEPS
+from workers.painter.history import Rows
+
+HISTORY = STEPS
 """Steps that L-BFGS remembers, each with the change of slope along it. 100 are no better; 10 need 2 % more of them."""
 
 KEPT = 4
@@ -74,12 +77,13 @@ def lbfgs(
     torch.optim.LBFGS isn't used: it forgets each step with sᵀy ≤ 1e-10, a limit that means over many pixels stay
     under; it reads several numbers off the device in every step; and it keeps a step that made things worse.
 
-    With the `memory` of a point it goes on from there; only the curvature is known a little less well.
+    With the `memory` of a point it goes on from there; only the curvature is known a little less well. A
+    history that is shorter than usual, to save memory, is kept in float16 too.
     """
     terms, slope = evaluate(start)
     scale = memory["scale"] if memory else _reciprocal(terms[0])
     length = memory["length"] if memory else torch.ones_like(scale)
-    curvature = Curvature(slope * scale, history)
+    curvature = Curvature(slope * scale, history, halves=history < HISTORY)
     if memory:
         curvature.recall(memory)
 
@@ -110,10 +114,9 @@ class Curvature:
     (Olah, Mordvintsev & Schubert, "Feature Visualization", 2017), is worse than plain pixels.
     """
 
-    def __init__(self, slope: Tensor, history: int) -> None:
+    def __init__(self, slope: Tensor, history: int, *, halves: bool = False) -> None:
         """Scale the spectrum by the first slope, so that the first step has the length `FIRST_STEP`."""
-        self._steps = slope.new_zeros(history, slope.numel())
-        self._changes = torch.zeros_like(self._steps)
+        self._steps, self._changes = (Rows(history, slope, halves=halves) for _ in range(2))
         self._shape, self._learnt = slope.shape, 0
         self._products = torch.eye(history, device=slope.device, dtype=torch.float64)
         self._along = self._products.new_zeros(history)
@@ -126,30 +129,36 @@ class Curvature:
         usable = (along > MIN_COSINE * step.norm() * change.norm()) & steep.isfinite()
         self._gain = torch.where(usable, along / steep, self._gain)
         row = self._learnt % len(self._steps)
-        self._steps[row] = torch.where(usable, step, 0.0).flatten()
-        self._changes[row] = torch.where(usable, change, 0.0).flatten()
+        self._steps.put(row, torch.where(usable, step, 0.0))
+        self._changes.put(row, torch.where(usable, change, 0.0))
         self._learnt += 1
         self._products = self._products.roll((-1, -1), (0, 1))
         self._products[-1] = 0
-        self._products[:, -1] = self._in_order(self._steps @ self._changes[row])
+        self._products[:, -1] = self._in_order(self._steps.along(self._changes.row(row)))
         self._products[-1, -1] = torch.where(usable, along, 1.0)
         self._along = self._along.roll(-1)
         self._along[-1] = torch.where(usable, along, 0.0)
 
     def memory(self) -> Memory:
         """Give the gain and the newest pairs, `(KEPT, 2, 3, H, W)` float16, each over its largest magnitude."""
-        count, shape = min(self._learnt, KEPT, len(self._steps)), self._shape
+        count = min(self._learnt, KEPT, len(self._steps))
         if not count:
             return {"gain": self._gain}
         newest = [(self._learnt - count + n) % len(self._steps) for n in range(count)]
-        pairs = torch.stack([self._steps[newest], self._changes[newest]], dim=1).view(count, 2, *shape)
-        largest = pairs.abs().amax(dim=(2, 3, 4), keepdim=True)
-        return {"gain": self._gain, "pairs": (pairs * _reciprocal(largest)).half(), "largest": largest}
+        pairs = torch.empty(count, 2, *self._shape[1:], dtype=torch.float16, device=self._gain.device)
+        largest = torch.empty(count, 2, 1, 1, 1, device=self._gain.device)
+        for place, row in enumerate(newest):
+            for side, rows in enumerate((self._steps, self._changes)):
+                halved, most = rows.halves(row)
+                pairs[place, side] = halved.view(self._shape[1:])
+                largest[place, side] = most
+        return {"gain": self._gain, "pairs": pairs, "largest": largest}
 
     def recall(self, memory: Memory) -> None:
         """Take up what `memory` gave, into what has learnt nothing yet."""
-        for pair in memory["pairs"].float() * memory["largest"] if "pairs" in memory else ():
-            self.learn(pair[:1], pair[1:])
+        for pair, largest in zip(memory["pairs"], memory["largest"], strict=True) if "pairs" in memory else ():
+            step, change = pair.float() * largest
+            self.learn(step.view(self._shape), change.view(self._shape))
         self._gain = memory["gain"]
 
     def solve(self, slope: Tensor) -> Tensor:
@@ -164,11 +173,11 @@ class Curvature:
         So the memory is read four times, and not eight times for each pair.
         """
         given = slope.flatten()
-        a = self._solved(self._in_order(self._steps @ given), transposed=False)
-        rest = given - self._changes.T @ self._in_rows(a, given)
+        a = self._solved(self._in_order(self._steps.along(given)), transposed=False)
+        rest = given - self._changes.mixed(self._in_rows(a, given))
         rest = (self._gain * filtered(rest.view_as(slope), self._softness)).flatten()
-        b = self._solved(self._along * a - self._in_order(self._changes @ rest), transposed=True)
-        return (rest + self._steps.T @ self._in_rows(b, given)).view_as(slope)
+        b = self._solved(self._along * a - self._in_order(self._changes.along(rest)), transposed=True)
+        return rest.add_(self._steps.mixed(self._in_rows(b, given))).view_as(slope)
 
     def _solved(self, right: Tensor, *, transposed: bool) -> Tensor:
         """Solve R x = right, or Rᵀ x = right."""
@@ -194,7 +203,10 @@ def softness(like: Tensor) -> Tensor:
 
 def filtered(image: Tensor, gains: Tensor) -> Tensor:
     """Multiply each frequency of `(1, 3, H, W)` by its gain; a symmetric map."""
-    shaped: Tensor = torch.fft.irfft2(torch.fft.rfft2(image) * gains, s=image.shape[-2:])
+    shaped = torch.empty_like(image)
+    for channel in range(image.shape[1]):  # one by one: complex numbers take twice the memory
+        waves = torch.fft.rfft2(image[:, channel]).mul_(gains)
+        shaped[:, channel] = torch.fft.irfft2(waves, s=image.shape[-2:])
     return shaped
 
 

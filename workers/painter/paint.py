@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
-from service.errors import Diverged, StaleCheckpoint
+from service.errors import Diverged, OutOfMemory, StaleCheckpoint
+from service.memory import Way, planned
 from service.painting import BeforeAfter, Painting, Picture, Step
-from workers.painter import device, optimise, tiles
+from workers.painter import device, optimise
 from workers.painter.grams import gram_matrices, gram_pictures
 from workers.painter.images import enlarged, to_image, to_pixels
 from workers.painter.ladder import contact, rungs
 from workers.painter.resume import Tally, on, taken_down, taken_up
-from workers.painter.statistics import SHAPES, Memory
+from workers.painter.statistics import Memory
 from workers.painter.subject import sit, start
 from workers.painter.targets import aim, gradient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from torch import Tensor
 
+    from service.memory import Plan
     from service.painting import Checkpoint, Images, Losses, Pixels, Statistics
     from service.spec import RenderSpec
     from workers.painter.optimise import Point
@@ -37,6 +40,9 @@ OPTIMIZERS = {"lbfgs": optimise.lbfgs, "adam": optimise.adam}
 
 LOSSES_DUE = {"cpu": 1, "cuda": 10}
 """Iterations from one reading of the losses to the next: on the CPU it is free, on CUDA the host has to wait for it."""
+
+MOST = 1.2
+"""Of the memory that there is, that a painting may be predicted to take: a prediction is within a fifth."""
 
 WINDOW = 10
 """Iterations that a tolerance looks back over."""
@@ -54,10 +60,11 @@ def paint(
 
     A transfer and a reconstruction have the photograph's aspect ratio, a texture that of the image it starts from, or
     of its first style. From each size of the pyramid to the next the picture is enlarged and painted on. A ladder
-    paints one picture a layer.
+    paints one picture a layer. Each scale is looked at in the fastest way that fits into the memory that there is, or
+    with `frugal` in the way that takes least.
 
-    On the CPU the pictures are the same to the byte for the same spec, images, version and number of threads; and, of
-    a painting that is resumed, for the same checkpoint.
+    On the CPU the pictures are the same to the byte for the same spec, images, way of looking, version and number of
+    threads; and, of a painting that is resumed, for the same checkpoint.
 
     Yields:
         The start as iteration 0, then one Step for each iteration; Gram matrices need none. Losses come with the start
@@ -75,18 +82,18 @@ def paint(
     """
     with device.errors_translated():
         place = device.choose()
-        vgg, weights_sha256 = device.network(spec.options, place, frugal=frugal)
+        vgg, weights_sha256 = device.network(spec.options, place)
         if spec.kind == "gram":
             grams = gram_matrices(vgg, spec, images, place)
             pictures = gram_pictures(grams)
             return Painting(pictures, {}, grams, 0, device.name(place), weights_sha256)
         memory = Memory(statistics, spec, images, weights_sha256, place) if statistics is not None else None
-        aimed, specs = partial(_aimed, vgg, memory), rungs(spec)
+        sight, specs = _Sight(vgg, images, memory, device.memory_bytes(place), frugal), rungs(spec)
         tally, at = _begun(specs, resume)
         for name, rung in specs.items():
             if name not in tally.pictures:
                 tally.name = name
-                finished = yield from _painted(aimed, rung, images, tally, at)
+                finished = yield from _painted(sight, rung, tally, at)
                 tally.pictures[name], tally.losses[name] = finished
                 at = None
         pictures = tally.pictures
@@ -94,6 +101,33 @@ def paint(
             pictures = {"result": contact(spec, images, pictures)} | pictures
         reused = memory.reused if memory is not None else frozenset[int]()
         return Painting(pictures, tally.losses, {}, tally.done, device.name(place), weights_sha256, reused)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sight:
+    """What looks at subjects: the network, the pictures' sizes, what is known of styles, and the memory to do it in."""
+
+    vgg: Vgg
+    images: Images
+    memory: Memory | None
+    room: int
+    frugal: bool
+
+    def aimed(self, subject: Subject) -> tuple[Objective, Plan]:
+        """Choose how to look at a subject, and aim at it.
+
+        Raises:
+            OutOfMemory: it fits in no way.
+        """
+        longest = max(subject.size)
+        plan = planned(subject.spec, self.images, budget=self.room, frugal=self.frugal, longest=longest)
+        if plan.memory_bytes > MOST * self.room:
+            needed = f"{plan.memory_bytes / 1e9:.1f} GB of memory, {plan.way}; there are {self.room / 1e9:.1f}"
+            raise OutOfMemory(f"It would take about {needed}.")
+        if plan.way is Way.TILED:
+            device.keep_memory(large=False)
+        vgg = replace(self.vgg, frugal=plan.way is Way.CHECKPOINTED)
+        return aim(vgg, subject, self.memory, tile=plan.tile), plan
 
 
 def _begun(specs: Mapping[str, RenderSpec], resume: Checkpoint | None) -> tuple[Tally, Place | None]:
@@ -107,17 +141,18 @@ def _begun(specs: Mapping[str, RenderSpec], resume: Checkpoint | None) -> tuple[
 
 
 def _painted(
-    aimed: Callable[[Subject], Objective], spec: RenderSpec, images: Images, tally: Tally, at: Place | None
+    sight: _Sight, spec: RenderSpec, tally: Tally, at: Place | None
 ) -> Generator[Step, None, tuple[Picture, BeforeAfter]]:
     """Paint one picture, from the coarsest scale to the finest, or from where it stands."""
-    scales, place = _scales(spec), device.choose()
+    scales, place, images = _scales(spec), device.choose(), sight.images
     subject = sit(spec, images, scales[0], place)
     image = begun = start(subject, images).to(place)
     for longest in scales[scales.index(at.scale) if at else 0 :]:
         if longest != scales[0]:
             subject = sit(spec, images, longest, place)
-        objective = aimed(subject)
-        image = yield from _descent(objective, subject, enlarged(image, subject.size), tally, at)
+        objective, plan = sight.aimed(subject)
+        points = _points(objective, plan, enlarged(image, subject.size), at)
+        image = yield from _descent(objective, subject, points, tally, at)
         at = None
     with torch.no_grad():
         before = objective.read(objective.terms(enlarged(begun, subject.size)))
@@ -127,21 +162,15 @@ def _painted(
     return Picture(pixels, matte), BeforeAfter(before, after)
 
 
-def _aimed(vgg: Vgg, memory: Memory | None, subject: Subject) -> Objective:
-    """Aim at a subject: in tiles, if memory is to be saved, there is more than one, and styles are compared by sums."""
-    parted = vgg.frugal and max(subject.size) > tiles.TILE and subject.spec.options.style_distance in SHAPES
-    return aim(vgg, subject, memory, tile=tiles.TILE if parted else None)
-
-
 def _descent(
-    objective: Objective, subject: Subject, begun: Tensor, tally: Tally, at: Place | None
+    objective: Objective, subject: Subject, points: Iterator[Point], tally: Tally, at: Place | None
 ) -> Generator[Step, None, Tensor]:
     """Minimise at one scale, for as many iterations as there are or until the tolerance is met; return the image."""
-    options, due, first = objective.options, LOSSES_DUE[begun.device.type], at.iteration if at else 0
+    options, due, first = objective.options, LOSSES_DUE[device.choose().type], at.iteration if at else 0
     longest = max(subject.size)
     assert options.iterations is not None, "the spec is not resolved"
     recent: deque[float] = deque(at.recent if at else (), maxlen=WINDOW // due + 1)
-    for iteration, point in enumerate(_points(objective, begun, at), first):
+    for iteration, point in enumerate(points, first):
         tally.done += iteration > first
         losses = None
         if iteration in {first, options.iterations} or iteration % due == 0:
@@ -160,15 +189,15 @@ def _descent(
     return point.image
 
 
-def _points(objective: Objective, begun: Tensor, at: Place | None) -> Generator[Point]:
+def _points(objective: Objective, plan: Plan, begun: Tensor, at: Place | None) -> Generator[Point]:
     """Let the optimiser begin, or go on from a place.
 
     Raises:
         StaleCheckpoint: the place is in a picture of another size.
     """
     options, descend = objective.options, OPTIMIZERS[objective.options.optimizer]
-    if objective.vgg.frugal and options.optimizer == "lbfgs":
-        descend = partial(optimise.lbfgs, history=optimise.FRUGAL_HISTORY)
+    if options.optimizer == "lbfgs":
+        descend = partial(optimise.lbfgs, history=plan.steps)
     evaluate, iterations = partial(gradient, objective), options.iterations or 0
     if at is None:
         return descend(evaluate, begun, iterations)

@@ -36,10 +36,6 @@ GRID = 16
 """Pixels: the stride of the deepest layers."""
 
 
-TILE = 512
-"""Pixels of a tile's side: with its margins it takes 1.2 GB, and half as much again of computing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Span:
     """A tile along one axis, in pixels: it counts from `begin` to `end`, and is looked at from `first` to `last`.
