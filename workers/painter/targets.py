@@ -193,7 +193,7 @@ def _described(
 
 def _style_term(x: Tensor, goals: tuple[Goal, ...]) -> Tensor:
     with torch.autocast(x.device.type, enabled=False):
-        v = wide(x).flatten(2)[0]
+        v = wide(x).flatten(2).squeeze(0)
         return torch.stack([goal.term(v, goal.mask) for goal in goals] or [v.new_zeros(())]).sum()
 
 
