@@ -27,6 +27,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from service.address import read_address
 from service.errors import SetupError
 
+Precision = Literal["auto", "float32"]
+
 
 class Settings(BaseSettings):
     """The whole configuration of one process, frozen."""
@@ -115,6 +117,9 @@ class Settings(BaseSettings):
         None, description="Memory that one worker may take for painting; unset: all that its device has."
     )
     torch_threads: PositiveInt | None = Field(None, description="Threads of one worker; unset: all cores.")
+    precision: Precision = Field(
+        "auto", description="What slopes are computed in: auto is bfloat16 where a device has it in hardware."
+    )
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=0, le=65_535)

@@ -108,7 +108,7 @@ def _warm_up(settings: Settings, condition: Condition) -> None:
     """Import the painter, look at the device and open the connections before the first job waits for them."""
     from workers.painter import device  # noqa: PLC0415 - the parent must never import torch
 
-    device.configure(settings.torch_threads, settings.paint_memory_bytes)
+    device.configure(settings.torch_threads, settings.paint_memory_bytes, settings.precision)
     chosen = device.choose()
     condition.announce(Device(device.name(chosen), device.memory_bytes(chosen)))
     open_once(settings)

@@ -90,7 +90,7 @@ def _paint(spec: RenderSpec, images: Images, film: Film | None, *, quiet: bool) 
     from workers.painter.paint import paint  # noqa: PLC0415
 
     settings = read_settings()
-    configure(settings.torch_threads, settings.paint_memory_bytes)
+    configure(settings.torch_threads, settings.paint_memory_bytes, settings.precision)
     steps = paint(spec, images)
     with paint_progress(quiet=quiet) as progress:
         bar = progress.add_task("painting", total=None, loss="")

@@ -40,9 +40,9 @@ def loss_a(pair: Pair, size: int) -> Loss:
     return objective_a(_caffe(), *(to_caffe(tensor(scaled(picture, size))) for picture in pair))
 
 
-def loss_b(pair: Pair, size: int) -> Loss:
-    """Give what B minimises at a size, over RGB in 0..1."""
-    return objective_b(_torchvision(), *(tensor(_bicubic(image, size)) for image in _images(pair)))
+def loss_b(pair: Pair, size: int, *, quick: bool = False) -> Loss:
+    """Give what B minimises at a size, over RGB in 0..1; `quick` is for when nobody takes the time."""
+    return objective_b(_torchvision(), *(tensor(_bicubic(image, size)) for image in _images(pair)), quick=quick)
 
 
 def run_a(pair: Pair, size: int, iterations: int = ITERATIONS_A) -> Curve:
@@ -66,12 +66,12 @@ def run_a(pair: Pair, size: int, iterations: int = ITERATIONS_A) -> Curve:
         yield size, seen[-1], from_caffe(image.detach()).clamp(0, 1)
 
 
-def run_b(pair: Pair, size: int, first: int = FIRST_B, later: int = LATER_B, *, only: bool = False) -> Curve:
-    """Paint as B does; with `only`, at full size alone."""
+def run_b(pair: Pair, size: int, *, only: bool = False, quick: bool = False) -> Curve:
+    """Paint as B does; with `only`, at full size alone; `quick` as in `loss_b`."""
     scales = [size] if only else scales_b(size)
     image, moments = tensor(_bicubic(_images(pair)[0], scales[0])), None
     for number, scale in enumerate(scales):
-        loss = loss_b(pair, scale)
+        loss = loss_b(pair, scale, quick=quick)
         shape = _shape(pair, scale)
         image = F.interpolate(image, shape, mode="bicubic").clamp(0, 1)
         pixels = torch.nn.Parameter(image.clone())
@@ -79,7 +79,7 @@ def run_b(pair: Pair, size: int, first: int = FIRST_B, later: int = LATER_B, *, 
         if moments is not None:
             optimizer.state[pixels] = _enlarged(moments, shape)
         total, faded = (1 - AVERAGE_B) * image, AVERAGE_B
-        for _ in range(later if number else first):
+        for _ in range(LATER_B if number else FIRST_B):
             optimizer.zero_grad()
             found = loss(pixels)
             found.backward()  # type: ignore[no-untyped-call]

@@ -53,7 +53,8 @@ def keep(name: str) -> None:
     """Do a run, and keep it; a pyramid's run has those up to its smaller scales in it, which are kept too."""
     which, of, size = name.split("-")
     points, at, before, image = list[tuple[int, int, float]](), 0, 0, None
-    for scale, loss, picture in (run_a if which == "a" else run_b)(pair(of), int(size)):
+    run = run_a(pair(of), int(size)) if which == "a" else run_b(pair(of), int(size), quick=True)
+    for scale, loss, picture in run:
         if scale != before and image is not None and f"b-{of}-{before}" in RUNS:
             _write(f"b-{of}-{before}", points, image)
         at, before, image = (at + 1 if scale == before else 1), scale, picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.benchmarks.baselines import loss_a, run_a, scales_b, tensor
+from tests.benchmarks.baselines import loss_a, loss_b, run_a, scales_b, tensor
 from tests.benchmarks.network import caffe, look, normalised, to_caffe, torchvision
 from tests.benchmarks.objectives import STYLE, newton_root, objective_b
 from tests.benchmarks.ours import evaluate_a, evaluate_b
@@ -60,3 +60,15 @@ def test_baseline_a_lowers_what_it_minimises() -> None:
 def test_the_pyramid_of_b_grows_by_the_root_of_two() -> None:
     assert scales_b(512) == [128, 181, 256, 362, 512]
     assert len(STYLE) == 5
+
+
+@pytest.mark.weights
+def test_bs_quick_root_gives_the_same_loss_and_slope() -> None:
+    found = []
+    for quick in (False, True):
+        image = noisy().requires_grad_()
+        loss = loss_b(pair("pagoda"), SIZE, quick=quick)(image)
+        found.append((loss.detach(), torch.autograd.grad(loss, image)[0]))
+    (slow, slope), (quick_one, quick_slope) = found
+    torch.testing.assert_close(quick_one, slow, rtol=1e-4, atol=0)
+    assert (quick_slope - slope).norm() < 1e-4 * slope.norm()

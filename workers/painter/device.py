@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from service.options import PaintOptions
+    from service.settings import Precision
     from workers.painter.vgg import Vgg
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
@@ -26,8 +27,15 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
 _NEVER, _PIECES, _LARGE = 2**31 - 1, 65_536, 32 * 1024**2
 
 
-_LIMITS: dict[str, int | None] = {"memory": None}
-"""What this process is given."""
+@dataclass(slots=True)
+class _Given:
+    """What this process was told: bytes that painting may take, and what slopes may be computed in."""
+
+    memory: int | None = None
+    precision: Precision = "float32"
+
+
+_GIVEN = _Given()
 
 
 def choose() -> torch.device:
@@ -35,7 +43,7 @@ def choose() -> torch.device:
     return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
 
 
-def configure(threads: int | None, memory: int | None = None) -> None:
+def configure(threads: int | None, memory: int | None = None, precision: Precision = "float32") -> None:
     """Let this process compute on so many threads, or on every core that it may use, and keep the memory that it frees.
 
     A step frees as much memory as it takes. The C library gives large pieces back at once, so that the system has to
@@ -44,9 +52,10 @@ def configure(threads: int | None, memory: int | None = None) -> None:
     Args:
         threads: on the CPU.
         memory: bytes that painting may take; None: all that there are.
+        precision: what slopes are computed in, see `precision`.
     """
     torch.set_num_threads(threads or cores())
-    _LIMITS["memory"] = memory
+    _GIVEN.memory, _GIVEN.precision = memory, precision
     keep_memory()
 
 
@@ -80,28 +89,37 @@ def memory_bytes(device: torch.device) -> int:
         own = int(torch.cuda.get_device_properties(device).total_memory)
     else:
         own = machine_memory_bytes()
-    return min(own, _LIMITS["memory"] or own)
+    return min(own, _GIVEN.memory or own)
 
 
-def network(options: PaintOptions, device: torch.device) -> tuple[Vgg, str]:
+def network(options: PaintOptions, device: torch.device, precision: torch.dtype = torch.float32) -> tuple[Vgg, str]:
     """Give the network that the options name, and SHA-256 of the file with its weights; read once per process.
 
     Raises:
         WeightsMissing: they are not on this machine.
     """
-    loaded, sha256 = _loaded(options.network, device)
+    loaded, sha256 = _loaded(options.network, device, precision)
     return replace(loaded, pooling=options.pooling, padding=options.padding), sha256
 
 
 @cache
-def _loaded(network: str, device: torch.device) -> tuple[Vgg, str]:
+def _loaded(network: str, device: torch.device, precision: torch.dtype) -> tuple[Vgg, str]:
     loaded = weights.load(network)
-    return vgg.build(network, loaded.tensors, device=device, dtype=precision(device)), loaded.sha256
+    return vgg.build(network, loaded.tensors, device=device, dtype=precision), loaded.sha256
 
 
 def precision(device: torch.device) -> torch.dtype:
-    """Choose what convolutions are computed in: bfloat16 on CUDA devices that have it, else float32."""
-    halves = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    """Say what the convolutions of a descent are computed in: bfloat16 where that is allowed and in hardware.
+
+    What a descent aims at, and what is reported of its picture, is computed in float32 anyway.
+    """
+    if _GIVEN.precision == "float32":
+        return torch.float32
+    if device.type == "cuda":
+        halves = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        known = torch.cpu.get_capabilities()
+        halves = any(known.get(unit, False) for unit in ("avx512_bf16", "amx_bf16"))
     return torch.bfloat16 if halves else torch.float32
 
 

@@ -1,4 +1,7 @@
-"""Activations of a layer as positions that count: V `(C, N)`, and `m` `(N,)`, or None where each counts one."""
+"""Activations of a layer as positions that count: V `(C, N)`, and `m` `(N,)`, or None where each counts one.
+
+V may be narrower than float32; what is taken of it is not.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+from workers.painter.losses import wide
 
 if TYPE_CHECKING:
     from service.options import Normalization
@@ -28,12 +33,13 @@ def share_of(m: Tensor | None) -> Tensor | float:
 
 def centred(v: Tensor, m: Tensor | None) -> tuple[Tensor, Tensor]:
     """Give the mean of each channel `(C, 1)`, and V less it."""
+    v = wide(v)
     mean = weighted(v, m).sum(1, keepdim=True) / count_of(v, m)
     return mean, v - mean
 
 
 def moments(v: Tensor, m: Tensor | None) -> Tensor:
-    """V diag(m) Vᵀ, `(C, C)`."""
+    """V diag(m) Vᵀ, `(C, C)`, float32 at least; its slope along V has V's dtype."""
     product: Tensor = _Moments.apply(v, m)
     return product
 
@@ -44,12 +50,14 @@ class _Moments(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, v: Tensor, m: Tensor | None) -> Tensor:
         ctx.save_for_backward(v, m)
+        v = wide(v)
         return weighted(v, m) @ v.T
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
         v, m = ctx.saved_tensors
-        return weighted((v.T @ (slopes[0] + slopes[0].T)).T, m), None
+        slope = (slopes[0] + slopes[0].T).to(v.dtype)
+        return weighted((v.T @ slope).T, m).to(v.dtype), None
 
 
 def per_channel(normalization: Normalization, channels: int) -> float:

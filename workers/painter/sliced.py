@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from workers.painter.losses import wide
 from workers.painter.positions import count_of, per_channel, share_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class SlicedWasserstein:
     def describe(self, v: Tensor, m: Tensor | None) -> Tensor:
         """`(C, N)`: quantiles along each direction, at (n + ½) / N for each position n of the painting."""
         values, at, weights = self._sorted(v, m)
-        levels = (torch.arange(self._positions, device=v.device, dtype=v.dtype) + 0.5) / self._positions
+        levels = (torch.arange(self._positions, device=v.device, dtype=values.dtype) + 0.5) / self._positions
         return torch.stack(
             [
                 _interpolated(levels, quantiles[counts > 0], row[counts > 0])
@@ -57,6 +58,7 @@ class SlicedWasserstein:
 
     def _sorted(self, v: Tensor, m: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Give, `(C, N)` each and ascending: values along the directions, their quantiles in 0..1, their weights."""
+        v = wide(v)
         values, order = (self._along.to(v) @ v).sort(dim=1)
         weights = torch.ones_like(values) if m is None else m[order]
         # Summed up in float64: there may be more positions than float32 can count.

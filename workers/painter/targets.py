@@ -188,13 +188,13 @@ def _described(
     if tile is not None:
         return tiles.described(vgg, image, counts, ways, tile)
     seen = activations(vgg, image, ways.keys())
-    return {layer: way.describe(wide(seen[layer]).flatten(2)[0], counts.get(layer)) for layer, way in ways.items()}
+    return {layer: way.describe(seen[layer].flatten(2).squeeze(0), counts.get(layer)) for layer, way in ways.items()}
 
 
 def _style_term(x: Tensor, goals: tuple[Goal, ...]) -> Tensor:
     with torch.autocast(x.device.type, enabled=False):
-        v = wide(x).flatten(2).squeeze(0)
-        return torch.stack([goal.term(v, goal.mask) for goal in goals] or [v.new_zeros(())]).sum()
+        v = x.flatten(2).squeeze(0)
+        return torch.stack([goal.term(v, goal.mask) for goal in goals] or [wide(v.new_zeros(()))]).sum()
 
 
 def _seen_in(options: PaintOptions, image: Tensor) -> Tensor:

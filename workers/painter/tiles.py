@@ -136,7 +136,7 @@ def looked_at(vgg: Vgg, image: Tensor, layers: Collection[str], side: int) -> di
     for name in layers:
         layer = vgg.network.layers[name]
         shape = (1, layer.channels, height // layer.stride, width // layer.stride)
-        found[name] = image.new_empty(shape, dtype=_dtype(vgg)).to(memory_format=torch.channels_last)
+        found[name] = image.new_empty(shape, dtype=vgg.dtype).to(memory_format=torch.channels_last)
     for tile in tiled(height, width, side, margin_of(vgg.network, layers)) if layers else ():
         seen = activations(vgg, tile.cut(image), layers)
         for name, whole in found.items():
@@ -231,16 +231,11 @@ class _Whole:
                 yield (layer, n), goal.way.sums(v, m)
 
 
-def _dtype(vgg: Vgg) -> torch.dtype:
-    weight, _ = next(iter(vgg.kernels.values()))
-    return weight.dtype
-
-
 def _positions(
     tile: Tile, seen: Tensor, mask: Tensor | None, stride: int, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor | None]:
     """Give the activations that count `(C, n)`, and how much `(n,)`; `size` is the picture's height and width."""
-    v = wide(tile.core(seen, stride)).permute(0, 2, 3, 1).reshape(-1, seen.shape[1]).T
+    v = tile.core(seen, stride).permute(0, 2, 3, 1).reshape(-1, seen.shape[1]).T
     if mask is None:
         return v, None
     grid = mask.view(size[0] // stride, size[1] // stride)
