@@ -16,6 +16,7 @@ from workers.painter import device
 from workers.painter.distances import Gram
 from workers.painter.images import to_image
 from workers.painter.optimise import filtered, lbfgs, softness
+from workers.painter.positions import moments
 from workers.painter.subject import sit
 from workers.painter.targets import Objective, aim
 from workers.painter.targets import gradient as slope_of
@@ -90,3 +91,15 @@ def test_the_slope_of_a_gram_lies_in_memory_as_activations_do() -> None:
     assert x.grad is not None
     assert x.grad.is_contiguous(memory_format=torch.channels_last)
     assert not x.grad.is_contiguous()
+
+
+@pytest.mark.parametrize("positions", [5, 63, 64, 1000, 20_000])
+@pytest.mark.parametrize("counted", [True, False])
+def test_moments_of_bfloat16_are_those_of_its_values(positions: int, counted: bool) -> None:
+    generator = torch.Generator().manual_seed(positions)
+    v = torch.rand(positions, 16, generator=generator).bfloat16().T
+    m = torch.rand(positions, generator=generator) if counted else None
+    exact = (v.double() if m is None else v.double() * m) @ v.double().T
+    found = moments(v, m)
+    assert found.dtype == torch.float32
+    assert (found - exact).norm() < 2e-3 * exact.norm()

