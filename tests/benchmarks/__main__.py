@@ -47,7 +47,7 @@ def parts(*, full: bool) -> list[Part]:
     ]
 
 
-def lines(measured: Measured) -> list[Line]:
+def goals(measured: Measured) -> list[Line]:
     """Give the summary's lines."""
     return [
         *race.lines(measured.races, RUNS),
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> None:
         console.print(f"[dim]{number:2} of {len(todo)}  {minutes:2}:{seconds:02}[/]  {part.name:24}  {said}")
     for table in tables(measured):
         console.print("", table)
-    console.print("", summary(lines(measured)), "")
+    console.print("", summary(goals(measured)), "")
 
 
 def tables(measured: Measured) -> list[RenderableType]:
