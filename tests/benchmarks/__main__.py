@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -28,6 +28,9 @@ WIDTH = 112
 SMALL, LARGE, HUGE = 256, 512, 1024
 """Sizes in pixels: of all pairs' races and pictures, of one pair's races, and of seconds per iteration alone."""
 
+MORE: Mapping[str, Callable[[], Sequence[Line]]] = {}
+"""What else is measured, by its name: each gives lines of its own."""
+
 
 class Part(NamedTuple):
     """One thing to measure: its name, and what does it, adding to what is measured and saying what came out."""
@@ -44,6 +47,7 @@ def parts(*, full: bool) -> list[Part]:
         *(Part(f"race {name}", partial(_race, name)) for name in RUNS),
         Part(f"iterations {HUGE} px", _pace),
         *(Part(f"pictures {of} {size} px", partial(_looks, of, size)) for of, size in seen),
+        *(Part(name, partial(_more, name)) for name in MORE),
     ]
 
 
@@ -53,7 +57,7 @@ def goals(measured: Measured) -> list[Line]:
         *race.lines(measured.races, RUNS),
         *iteration.lines(measured.costs),
         *quality.lines(measured.looks, measured.races),
-        *measured.more,
+        *(line for more in measured.more.values() for line in more),
     ]
 
 
@@ -114,6 +118,11 @@ def _looks(of: str, size: int, measured: Measured) -> str:
     found = theirs + list(quality.ours(of, size, theirs))
     measured.looks += found
     return ", ".join(f"{look.key.removesuffix(f'-{of}-{size}')} {look.lpips:.2f} / {look.gram:.2f}" for look in found)
+
+
+def _more(name: str, measured: Measured) -> str:
+    measured.more[name] = list(MORE[name]())
+    return ", ".join(f"{line.measured}" for line in measured.more[name])
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ WIDE, HIGH = 3.4, 3.0
 """Of a panel, in inches."""
 SECONDS, LOSSES = [10.0**power for power in range(-1, 6)], [1.0, 2, 4, 8, 16, 32, 64]
 """Ticks of a race; losses are multiples of the baseline's last."""
-LABELS = {"A": ((6, 6), "left"), "B": ((-8, 0), "right"), "draft": ((3, 8), "left"), "standard": ((6, -15), "center")}
+LABELS = {"A": ((6, 6), "left"), "B": ((-8, 0), "right"), "draft": ((3, 8), "left"), "standard": ((8, -15), "right")}
 """Where the names of pictures stand beside them, in points."""
 
 

@@ -89,13 +89,14 @@ def _quick(race: Race) -> Line:
     return at_least(f"draft over A's whole run, times as fast, {of}, {size} px", TENTH, race.whole / took)
 
 
-HEAD = ("pair", "picture", "LPIPS to the photograph", "Gram distance to the painting", "ours at that LPIPS", "ratio")
+HEAD = ("pair", "picture", "LPIPS to the photograph", "Gram distance to the painting", "curve at that LPIPS", "ratio")
 
 
 def row(look: Look, looks: Sequence[Look]) -> tuple[str, ...]:
-    """Write one for a table under `HEAD`."""
-    numbers = look.of, look.key, f"{look.lpips:.3f}", f"{look.gram:.3f}"
-    found = gram_at(curve(looks, look.of, look.size), look.lpips) if look.key in RUNS else None
+    """Write one for a table under `HEAD`; what isn't on the curve is compared with it."""
+    along = curve(looks, look.of, look.size)
+    numbers = f"{look.of}, {look.size} px", look.key, f"{look.lpips:.3f}", f"{look.gram:.3f}"
+    found = None if look in along else gram_at(along, look.lpips)
     return (*numbers, "", "") if found is None else (*numbers, f"{found:.3f}", f"{found / look.gram:.2f}")
 
 

@@ -103,7 +103,7 @@ class Measured:
     races: list[Race] = field(default_factory=list)
     paces: list[Pace] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
-    more: list[Line] = field(default_factory=list)
+    more: dict[str, list[Line]] = field(default_factory=dict)
 
 
 def save(measured: Measured) -> None:
@@ -119,4 +119,5 @@ def load() -> Measured:
     data = json.loads(FILE.read_text())
     kinds = {"costs": Cost, "races": Race, "paces": Pace, "looks": Look}
     found = {key: [kind(**each) for each in data[key]] for key, kind in kinds.items()}
-    return Measured(cores=data["cores"], more=[Line(*each) for each in data["more"]], **found)
+    more = {name: [Line(*each) for each in lines] for name, lines in data["more"].items()}
+    return Measured(cores=data["cores"], more=more, **found)
