@@ -7,89 +7,119 @@ medians of iterations taken in turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, partial
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
 
-import numpy as np
 import torch
-from PIL import Image
+from torch import Tensor
 
-from service.painting import Pixels
 from tests.benchmarks.baselines import loss_a, loss_b, run_a, run_b
 from tests.benchmarks.curves import Kept, kept
+from tests.benchmarks.lines import Line, at_least
 from tests.benchmarks.network import to_caffe
 from tests.benchmarks.ours import descent, evaluate_a, evaluate_b
-from tests.benchmarks.pairs import Pair, pair, scaled
+from tests.benchmarks.pairs import Pair, pair
+from tests.benchmarks.results import Pace, Race
 from tests.benchmarks.timing import seconds
-from tests.paintings import painted
-from tests.paintings import pair as named
-from workers.painter.measure import gram_distance, lpips
+from workers.painter.optimise import Evaluate
 
 WITHIN = 1.01
-LIMIT = 600
+NEAR = 1.05
+"""Times the target: from there on each iteration is measured by the baseline's function; by ours it differs by less."""
+LOOKS = (0, 1, 2, 3, 5, 7, 10, 14, *range(20, 1000, 10))
+"""Iterations that are measured anyway, for the plot."""
+LIMIT = 300
 """Iterations after which we give up."""
+LARGE_ROUNDS = 2
+"""Of timing at a size where one takes half a minute."""
 
 GOALS = {"a": 4.0, "b": 15.0}
 """How many times as fast as each baseline."""
 
 
-class Result(NamedTuple):
-    """Of one run: seconds of the baseline, ours, our iterations, and the iteration's seconds of both at full size.
-
-    `ours` and `iterations` are None where the baseline's loss was not reached.
-    """
-
-    baseline: float
-    ours: float | None
-    iterations: int | None
-    each: tuple[float, float]
-
-
-def race(name: str) -> Result | None:
+def race(name: str, limit: int = LIMIT) -> Race | None:
     """Run against one kept curve; None where there is none."""
     which, of, longest = name.split("-")
     run, both, size = kept(name), pair(of), int(longest)
     if run is None:
         return None
-    evaluate = (evaluate_a if which == "a" else evaluate_b)(both, size)
-    ours = descent(evaluate, both, size, LIMIT)
-    theirs = {scale: _stepper(which, both, scale) for scale in _counts(run)}
-    times = seconds([partial(next, ours), *theirs.values()])
-    each = dict(zip(theirs, times[1:], strict=True))
-    total = sum(each[scale] * count for scale, count in _counts(run).items())
-    reached = iterations_to(which, both, size, WITHIN * run.final)
-    return Result(total, reached and reached * times[0], reached, (each[size], times[0]))
+    counts = _counts(run)
+    ours, *theirs = seconds([_ours(which, both, size), *(_theirs(which, both, scale) for scale in counts)])
+    whole = sum(each * count for each, count in zip(theirs, counts.values(), strict=True))
+    reached, curve = descended(which, both, size, target=WITHIN * run.final, limit=limit)
+    return Race(name, dict(zip(map(str, counts), theirs, strict=True)), whole, ours, reached, curve)
 
 
-def iterations_to(which: str, both: Pair, size: int, target: float) -> int | None:
-    """Count our iterations until the baseline's own loss is at most `target`; None if that is not within `LIMIT`."""
-    measure = (loss_a if which == "a" else loss_b)(both, size)
-    evaluate = (evaluate_a if which == "a" else evaluate_b)(both, size)
-    for count, point in enumerate(descent(evaluate, both, size, LIMIT)):
-        if point.terms[0] > 1.05 * target:  # ours and theirs differ by less
+def pace(of: str, size: int) -> Pace:
+    """Time one iteration of each program at one size, on each one's objective."""
+    both = pair(of)
+    contenders = [program(which, both, size) for which in ("a", "b") for program in (_theirs, _ours)]
+    return Pace(size, *seconds(contenders, LARGE_ROUNDS))
+
+
+def descended(
+    which: str, both: Pair, size: int, *, target: float, limit: int
+) -> tuple[int | None, list[tuple[int, float]]]:
+    """Count our iterations until the baseline's own loss is at most `target`; None if that is not within `limit`.
+
+    With them come the losses on the way, as (iteration, loss by the baseline's function).
+    """
+    measure, curve = _measured(which, both, size), list[tuple[int, float]]()
+    for count, point in enumerate(descent(_evaluate(which)(both, size), both, size, limit)):
+        if point.terms[0] > NEAR * target and count not in LOOKS:
             continue
-        with torch.no_grad():
-            if measure(to_caffe(point.image) if which == "a" else point.image) <= target:
-                return count
-    return None
+        curve.append((count, float(f"{measure(point.image):.6g}")))
+        if curve[-1][1] <= target:
+            return count, curve
+    return None, curve
 
 
-def judged(name: str) -> dict[str, tuple[float, float]]:
-    """Measure the baseline's final picture and ours by AlexNet: LPIPS to the photograph, Gram distance to the style."""
-    _, of, longest = name.split("-")
-    both, size, run = pair(of), int(longest), kept(name)
-    content, style = (np.asarray(scaled(picture, size)) for picture in both)
-    pictures = {} if run is None else {name: np.asarray(Image.open(run.picture))}
-    pictures |= {preset: _ours(of, size, preset) for preset in ("draft", "standard")}
-    return {key: (lpips(pixels, content), gram_distance(pixels, style)) for key, pixels in pictures.items()}
+def lines(found: Sequence[Race], names: Sequence[str]) -> list[Line]:
+    """Give the goals' lines: of each baseline the worst of its races at each size."""
+    written = list[Line]()
+    for which, size in dict.fromkeys((name[0], name.split("-")[2]) for name in names):
+        what = f"within 1 % of {which.upper()}'s final loss, {size} px"
+        asked = [name for name in names if name[0] == which and name.endswith(f"-{size}")]
+        there = [race for race in found if race.name in asked]
+        if len(there) < len(asked):
+            what += f", {len(there)} of {len(asked)} pairs"
+        if not there:
+            written.append(Line(what, f"≥ {GOALS[which]:g} ×", "no curve is kept", None))
+            continue
+        worst = min(there, key=lambda one: one.ratio)
+        written.append(at_least(what, GOALS[which], worst.ratio)._replace(measured=times(worst)))
+    return written
 
 
-@cache
-def _ours(of: str, size: int, preset: str) -> Pixels:
-    """Paint a pair as a preset does, at another size."""
-    _, painting = painted(named(*pair(of)), preset=preset, options={"size": size})
-    return painting.pictures["result"].pixels
+def times(one: Race) -> str:
+    """Write how many times as fast we are."""
+    return f"{'< ' if one.reached is None else ''}{one.ratio:.1f} ×"
+
+
+HEAD = ("within 1 % of", "whole run", "ours", "iterations", "s each, theirs", "ours", "times as fast")
+PACES = ("one iteration at", "A", "ours on A's", "B", "ours on B's")
+
+
+def row(one: Race) -> tuple[str, ...]:
+    """Write one for a table under `HEAD`."""
+    size = one.name.split("-")[2]
+    theirs = f"{one.theirs[size]:.2f}"
+    if one.reached is None:
+        return (
+            one.name,
+            f"{one.whole:.0f} s",
+            "not reached",
+            f"> {one.curve[-1][0]}",
+            theirs,
+            f"{one.each:.2f}",
+            times(one),
+        )
+    return one.name, f"{one.whole:.0f} s", f"{one.ours:.0f} s", f"{one.reached}", theirs, f"{one.each:.2f}", times(one)
+
+
+def pace_row(one: Pace) -> tuple[str, ...]:
+    """Write one for a table under `PACES`."""
+    return f"{one.size} px", *(f"{s:.1f} s" for s in (one.a, one.ours_on_a, one.b, one.ours_on_b))
 
 
 def _counts(run: Kept) -> dict[int, int]:
@@ -97,6 +127,26 @@ def _counts(run: Kept) -> dict[int, int]:
     return {scale: at for scale, at, _ in run.losses}
 
 
-def _stepper(which: str, both: Pair, size: int) -> Callable[[], object]:
+def _theirs(which: str, both: Pair, size: int) -> Callable[[], object]:
     """Start a baseline at one scale, and give what takes it one iteration further."""
     return partial(next, run_a(both, size) if which == "a" else run_b(both, size, only=True))
+
+
+def _ours(which: str, both: Pair, size: int) -> Callable[[], object]:
+    """Start our optimiser on a baseline's objective, and give what takes it one iteration further."""
+    return partial(next, descent(_evaluate(which)(both, size), both, size, LIMIT))
+
+
+def _evaluate(which: str) -> Callable[[Pair, int], Evaluate]:
+    return evaluate_a if which == "a" else evaluate_b
+
+
+def _measured(which: str, both: Pair, size: int) -> Callable[[Tensor], float]:
+    """Give the baseline's own function, of RGB in 0..1."""
+    loss = (loss_a if which == "a" else loss_b)(both, size)
+
+    @torch.no_grad()
+    def measure(image: Tensor) -> float:
+        return loss(to_caffe(image) if which == "a" else image).item()
+
+    return measure

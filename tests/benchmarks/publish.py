@@ -1,0 +1,50 @@
+"""`python -m tests.benchmarks.publish`: what `make bench` has measured, into `docs/performance.md` and its plots.
+
+A table stands in the page between `<!-- name -->` and `<!-- /name -->`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.benchmarks import iteration, lines, quality, race
+from tests.benchmarks.__main__ import goals
+from tests.benchmarks.plots import plot_quality, plot_races
+from tests.benchmarks.results import Measured, load
+
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+
+
+def tables(measured: Measured) -> dict[str, str]:
+    """Write each table for the page, by its name there."""
+    looks = [look for look in measured.looks if not look.key.startswith("content_weight")]
+    return {
+        "goals": lines.markdown(lines.HEAD, map(lines.cells, goals(measured))),
+        "iteration": lines.markdown(iteration.HEAD, map(iteration.row, measured.costs)),
+        "races": lines.markdown(race.HEAD, map(race.row, measured.races)),
+        "paces": lines.markdown(race.PACES, map(race.pace_row, measured.paces)),
+        "quality": lines.markdown(quality.HEAD, (quality.row(look, measured.looks) for look in looks)),
+    }
+
+
+def placed(page: str, name: str, table: str) -> str:
+    """Put a table into a page, in place of the one before."""
+    opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, _, rest = page.partition(opening)
+    _, found, after = rest.partition(closing)
+    assert found, f"the page has no place for the table {name}"
+    return f"{before}{opening}{table}\n{closing}{after}"
+
+
+def main() -> None:
+    """Write the page's tables and the plots."""
+    measured, page = load(), PAGE.read_text()
+    for name, table in tables(measured).items():
+        page = placed(page, name, table)
+    PAGE.write_text(page)
+    plot_races(measured.races)
+    plot_quality(measured.looks)
+
+
+if __name__ == "__main__":
+    main()
