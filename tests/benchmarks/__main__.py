@@ -63,7 +63,7 @@ def goals(measured: Measured) -> list[Line]:
 
 def main(arguments: Sequence[str]) -> None:
     """Measure part after part, and print the tables."""
-    configure(None)
+    configure(None, precision="auto")
     words = [word for word in arguments if word != "--full"]
     todo = [part for part in parts(full="--full" in arguments) if all(word in part.name.split() for word in words)]
     measured = load() if words else Measured()

@@ -32,17 +32,18 @@ class Bare:
     edge: Literal["constant", "replicate"] = "constant"
 
 
-def torchvision(layout: torch.memory_format = torch.contiguous_format) -> Bare:
-    """Take the kernels as they are: for RGB in 0..1, normalised, and with the first edge repeated, as in program B."""
+def torchvision(layout: torch.memory_format = torch.contiguous_format, dtype: torch.dtype = torch.float32) -> Bare:
+    """Take the kernels as they are: for RGB in 0..1, normalised, and with the first edge repeated, as in program B.
+
+    All but the first have the dtype.
+    """
     tensors = weights.load("vgg16").tensors
-    kernels = {
-        name: (
-            tensors[f"features.{layer.index - 1}.weight"].contiguous(memory_format=layout),
-            tensors[f"features.{layer.index - 1}.bias"],
-        )
-        for name, layer in LAYERS.items()
-    }
-    return Bare(kernels, "replicate")
+
+    def kernel(name: str) -> tuple[Tensor, Tensor]:
+        prefix, own = f"features.{LAYERS[name].index - 1}", torch.float32 if name == "relu1_1" else dtype
+        return tensors[f"{prefix}.weight"].to(own, memory_format=layout), tensors[f"{prefix}.bias"].to(own)
+
+    return Bare({name: kernel(name) for name in LAYERS}, "replicate")
 
 
 def caffe() -> Bare:
@@ -84,6 +85,7 @@ def look(bare: Bare, x: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         if layer.stride != stride:
             x, stride = F.max_pool2d(x, 2), layer.stride
         weight, bias = bare.kernels[name]
+        x = x.to(weight.dtype)
         if name == "relu1_1" and bare.edge == "replicate":
             x = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias).relu_()
         else:

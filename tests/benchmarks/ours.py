@@ -4,7 +4,8 @@ A's, but for its total variation, is one of ours: with activations `CAFFE_SCALE`
 w_l = 100 s⁴ / C² of `mean`, zeros at the edges. Its total variation is Σ |∂x| in 0..255, ours are squares, so that term
 is added here. Nothing of B's but the content can be said in our options (it repeats the first edge only, adds an
 absolute ridge, and its total variation has nine points): it is taken as the function that the baseline has, on
-channels-last kernels, and with the Bures distance in closed form.
+channels-last kernels, and with the Bures distance in closed form. Both are aimed at in float32 and descended on as
+the device computes them fastest, as the painter does.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from workers.painter import device
 from workers.painter.bures import BuresTo
 from workers.painter.images import to_image
 from workers.painter.optimise import Evaluate, Point, lbfgs
+from workers.painter.positions import centred, moments
 from workers.painter.subject import sit
 from workers.painter.targets import aim
 
@@ -58,6 +60,8 @@ def evaluate_a(pair: Pair, size: int) -> Evaluate:
     images = named(*(_shown(picture, size) for picture in pair))
     spec, place = resolved(images, options=options), device.choose()
     objective = aim(device.network(spec.options, place)[0], sit(spec, images, size, place))
+    swift, _ = device.network(spec.options, place, device.precision(place))
+    objective = replace(objective, vgg=swift)
 
     def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
         image = image.detach().requires_grad_()
@@ -70,7 +74,7 @@ def evaluate_a(pair: Pair, size: int) -> Evaluate:
 
 def evaluate_b(pair: Pair, size: int) -> Evaluate:
     """Give B's objective with our W₂ and our layout of memory."""
-    bare = _channels_last()
+    bare, swift = _channels_last(torch.float32), _channels_last(device.precision(device.choose()))
     content, style = (to_image(_shown(picture, size).pixels) for picture in pair)
     with torch.no_grad():
         wanted = look(bare, _last(normalised(content)), [CONTENT])[CONTENT]
@@ -79,8 +83,8 @@ def evaluate_b(pair: Pair, size: int) -> Evaluate:
 
     def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
         image = image.detach().requires_grad_()
-        seen = look(bare, _last(normalised(image)), [CONTENT, *STYLE])
-        total = CONTENT_B * F.mse_loss(seen[CONTENT], wanted) + TV_B * nine_point_variation(image)
+        seen = look(swift, _last(normalised(image)), [CONTENT, *STYLE])
+        total = CONTENT_B * F.mse_loss(seen[CONTENT].float(), wanted) + TV_B * nine_point_variation(image)
         for layer, (aimed, to) in aims.items():
             mean, covariance = _described(seen[layer])
             total = total + SHARES_B[layer] * (F.mse_loss(mean, aimed) + to.distance(covariance) / len(mean))
@@ -101,10 +105,8 @@ def _shown(picture: Picture, size: int) -> Picture:
 
 def _described(v: Tensor) -> tuple[Tensor, Tensor]:
     """Give mean `(C,)` and covariance `(C, C)` with B's ridge."""
-    v = v.flatten(2)[0]
-    mean = v.mean(1)
-    centred = v - mean[:, None]
-    return mean, centred @ centred.T / v.shape[1] + RIDGE * torch.eye(len(v))
+    mean, rest = centred(v.flatten(2).squeeze(0), None)
+    return mean[:, 0], moments(rest, None) / rest.shape[1] + RIDGE * torch.eye(len(rest))
 
 
 def _last(image: Tensor) -> Tensor:
@@ -112,5 +114,5 @@ def _last(image: Tensor) -> Tensor:
 
 
 @cache
-def _channels_last() -> Bare:
-    return torchvision(torch.channels_last)
+def _channels_last(dtype: torch.dtype) -> Bare:
+    return torchvision(torch.channels_last, dtype)
