@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
+from workers.painter import optimise
 from workers.painter.optimise import FIRST_STEP, HISTORY, LONGEST_STEP, Curvature, adam, filtered, lbfgs, softness
 
 SHAPE = (1, 3, 9, 12)
@@ -81,7 +82,7 @@ def test_what_lies_beyond_the_finite_numbers_is_not_entered() -> None:
     def cliff(image: Tensor) -> Tensor:
         return bowl(image) - torch.log(start.max() + 0.01 - image).sum()
 
-    points = list(lbfgs(evaluation(cliff), start, 60))
+    points = list(lbfgs(evaluation(cliff), start, 80))
     assert all(point.terms.isfinite().all() and point.slope.isfinite().all() for point in points)
     assert points[-1].terms[0] < 0.7 * points[0].terms[0]
 
@@ -188,3 +189,22 @@ def test_adam_stays_within_the_colours() -> None:
     points = adam(evaluation(lambda image: (image - 3).square().sum()), drawn(0), 80)
     last = [point.image.clone() for point in points][-1]
     assert torch.equal(last, torch.ones(SHAPE))
+
+
+def test_once_it_has_settled_curvature_is_measured_over_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    learnt: list[Tensor] = []
+
+    class Noted(Curvature):
+        def learn(self, step: Tensor, change: Tensor) -> None:
+            learnt.append(step.clone())
+            super().learn(step, change)
+
+    monkeypatch.setattr(optimise, "Curvature", Noted)
+    monkeypatch.setattr(optimise, "SETTLED", 3)
+    images = [point.image.clone() for point in lbfgs(evaluation(bowl), drawn(0), 6)]
+    spans = [1, 1, 1, 2, 2, 2]
+    expected = [images[n + 1] - images[n + 1 - span] for n, span in enumerate(spans)]
+    assert all(torch.equal(*both) for both in zip(learnt, expected, strict=True))
+    learnt.clear()
+    list(lbfgs(evaluation(bowl), drawn(0), 2, done=10))
+    assert len(learnt) == 2

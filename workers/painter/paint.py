@@ -204,7 +204,7 @@ def _points(objective: Objective, plan: Plan, begun: Tensor, at: Place | None) -
     """
     options, descend = objective.options, OPTIMIZERS[objective.options.optimizer]
     if options.optimizer == "lbfgs":
-        descend = partial(optimise.lbfgs, history=plan.steps)
+        descend = partial(optimise.lbfgs, history=plan.steps, done=at.iteration if at else 0)
     evaluate, iterations = partial(gradient, objective), options.iterations or 0
     if at is None:
         return descend(evaluate, begun, iterations)
