@@ -121,7 +121,7 @@ _FIRST = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 _GRAM: Mapping[Normalization, LayerWeights] = MappingProxyType(
     {
-        "mean": dict(zip(_FIRST, (1e4, 500.0, 20.0, 20.0, 50.0), strict=True)),
+        "mean": dict(zip(_FIRST, (1500.0, 500.0, 40.0, 25.0, 40.0), strict=True)),
         "gatys": dict.fromkeys(_FIRST, 1e8),
         "sum": dict.fromkeys(_FIRST, 1e-5),
     }
@@ -140,9 +140,11 @@ _OTHERS: Mapping[StyleDistance, LayerWeights] = MappingProxyType(
 def style_layers(distance: StyleDistance, normalization: Normalization) -> LayerWeights:
     """Give w_l where a client names no style layers, chosen by eye so that α = β = 1 is a good balance.
 
-    `mean` makes every layer's term fall to a few per cent of what it was, at every size. The others' layers count alike
-    for Grams, as published; their balance drifts with the size, since sums over positions do, and is right at 512
-    pixels, where relu4_2 sees 512 channels at 64 × 48 positions.
+    `mean` holds at every size. For Grams its layers are such that AlexNet, another network, finds the pictures closest
+    to the painting at equal likeness to the photograph (docs/performance.md, "Quality"); for the other distances, every
+    layer's term falls to a few per cent of what it was. The other normalizations' layers count alike for Grams, as
+    published; their balance drifts with the size, since sums over positions do, and is right at 512 pixels, where
+    relu4_2 sees 512 channels at 64 × 48 positions.
     """
     if distance == "gram":
         return dict(_GRAM[normalization])

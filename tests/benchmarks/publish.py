@@ -42,8 +42,10 @@ def main() -> None:
     for name, table in tables(measured).items():
         page = placed(page, name, table)
     PAGE.write_text(page)
-    plot_races(measured.races)
-    plot_quality(measured.looks)
+    if measured.races:
+        plot_races(measured.races)
+    if measured.looks:
+        plot_quality(measured.looks)
 
 
 if __name__ == "__main__":
