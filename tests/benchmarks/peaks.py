@@ -52,13 +52,17 @@ class Case:
 
 @dataclass(frozen=True)
 class Peak:
-    """What came of a case: bytes, and the seconds of each evaluation, the start's first."""
+    """What came of a case: bytes, and what each evaluation took, the start's first.
+
+    `seconds` are a clock's, `cpu_s` those of all cores together, which say more on a busy machine.
+    """
 
     predicted: int
     measured: int
     way: str
     tile: int | None
     seconds: list[float]
+    cpu_s: list[float]
 
     @property
     def ratio(self) -> float:
@@ -110,13 +114,14 @@ def _paint(case: Case) -> Peak:
     frugal = plan == planned(spec, images, room, frugal=True)
     found = planned(spec, images, room, frugal=frugal)
     assert found == plan, f"{plan} can't be forced: {found} fits as well"
-    seconds, began = [], time.perf_counter()
+    taken, began = [], (time.perf_counter(), time.process_time())
     for step in paint(spec, images, frugal=frugal):
-        seconds.append(time.perf_counter() - began)
+        taken.append((time.perf_counter() - began[0], time.process_time() - began[1]))
         if step.iteration == step.of:
             pack(step.checkpoint())
-        began = time.perf_counter()
-    return Peak(plan.memory_bytes, _most_resident(), plan.way, plan.tile, seconds)
+        began = (time.perf_counter(), time.process_time())
+    seconds, cpu_s = (list(one) for one in zip(*taken, strict=True))
+    return Peak(plan.memory_bytes, _most_resident(), plan.way, plan.tile, seconds, cpu_s)
 
 
 def _most_resident() -> int:
