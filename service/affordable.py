@@ -10,10 +10,11 @@ from service.pace import run_s
 from service.work import by_pointer, load_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from service.job import Input
-    from service.pace import Worker
+    from service.pace import Device, Worker
+    from service.plan import Sized
     from service.spec import RenderSpec
 
 MARGIN = 1.5
@@ -57,18 +58,26 @@ def _too_long(spec: RenderSpec, inputs: Sequence[Input], workers: Sequence[Worke
 
 
 def _too_large(spec: RenderSpec, inputs: Sequence[Input], workers: Sequence[Worker]) -> Iterator[FieldProblem]:
-    largest = max((worker.device.memory_bytes if worker.device else 2**63 for worker in workers), default=2**63)
-    images = by_pointer(inputs)
-    needed = planned(spec, images, budget=None, frugal=True).memory_bytes
-    if needed <= MEMORY_MARGIN * largest:
+    images, devices = by_pointer(inputs), [worker.device for worker in workers]
+    if not devices or None in devices or any(_fits(spec, images, device) for device in devices if device):
         return
-    said = f"it would take about {needed / GB:.1f} GB of memory; the largest device here has {largest / GB:.1f}"
+    largest = max((device for device in devices if device), key=lambda device: device.memory_bytes)
+    needed = planned(spec, images, largest.room, frugal=True).memory_bytes
+    said = (
+        f"it would take about {needed / GB:.1f} GB of memory; "
+        f"the largest device here has {largest.memory_bytes / GB:.1f}"
+    )
     if spec.styles and spec.options.style_distance == "sliced_wasserstein":
         summed = spec.model_copy(update={"options": spec.options.model_copy(update={"style_distance": "gram"})})
-        if planned(summed, images, budget=None, frugal=True).memory_bytes <= MEMORY_MARGIN * largest:
+        if _fits(summed, images, largest):
             sentence = (
                 f"{said}: sliced_wasserstein needs the whole picture at once, the other distances take it in tiles"
             )
             yield FieldProblem("/options/style_distance", sentence)
             return
     yield FieldProblem("/options/size", said)
+
+
+def _fits(spec: RenderSpec, images: Mapping[str, Sized], device: Device) -> bool:
+    """Say whether it may fit into a device, in the way that takes least."""
+    return planned(spec, images, device.room, frugal=True).memory_bytes <= MEMORY_MARGIN * device.memory_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.memory import planned
+from service.memory import ANY_ROOM, planned
 from service.pace import devices_of, expected_s, run_s, start_s
 from service.plan import canvas
 from service.prepare import Posted, prepare
@@ -75,14 +75,17 @@ def estimate(spec: RenderSpec, *, tenant: str, services: Services) -> Estimate:
     paces = {worker.device: worker.paces for worker in workers}
     return Estimate(
         seconds=expected_s(load, workers),
-        plan=planned(stored, images, budget=max((device.memory_bytes for device in devices), default=None)),
+        plan=planned(
+            stored,
+            images,
+            max((device.room for device in devices), key=lambda room: room.memory_bytes or 0, default=ANY_ROOM),
+        ),
         width=width,
         height=height,
         scales=scales(stored) if iterations(stored) else (),
         iterations=iterations(stored),
         devices=tuple(
-            OnDevice(device, run_s(load, paces[device]), planned(stored, images, budget=device.memory_bytes))
-            for device in devices
+            OnDevice(device, run_s(load, paces[device]), planned(stored, images, device.room)) for device in devices
         ),
         position=line.position,
         start_s=start_s(line, workers),

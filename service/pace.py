@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from service.memory import Room
 from service.work import GRAM, Load, iterations
 
 if TYPE_CHECKING:
@@ -22,10 +23,22 @@ SHORTEST_S = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What a worker paints on: its name as reports give it, and the memory that there is in all."""
+    """What a worker paints on.
+
+    Attributes:
+        name: as reports give it.
+        memory_bytes: that there are in all.
+        activation_bytes: of one value that its network computes: 4 in float32, 2 in bfloat16.
+    """
 
     name: str
     memory_bytes: int
+    activation_bytes: int = 4
+
+    @property
+    def room(self) -> Room:
+        """What it has to paint in."""
+        return Room(self.memory_bytes, self.activation_bytes)
 
 
 @dataclass(frozen=True, slots=True)

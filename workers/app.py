@@ -110,7 +110,7 @@ def _warm_up(settings: Settings, condition: Condition) -> None:
 
     device.configure(settings.torch_threads, settings.paint_memory_bytes, settings.precision)
     chosen = device.choose()
-    condition.announce(Device(device.name(chosen), device.memory_bytes(chosen)))
+    condition.announce(Device(device.name(chosen), device.memory_bytes(chosen), device.precision(chosen).itemsize))
     open_once(settings)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its name everywhere
 
 from tests.benchmarks.network import Bare, look, normalised
+from workers.painter.losses import wide
 
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT = "relu4_2"
@@ -47,16 +48,24 @@ def objective_a(bare: Bare, content: Tensor, style: Tensor) -> Loss:
 
 
 @torch.no_grad()
-def objective_b(bare: Bare, content: Tensor, style: Tensor, *, quick: bool = False) -> Loss:
-    """Prepare B's objective; images are RGB in 0..1, `(1, 3, H, W)`. `quick` gives the same numbers a third sooner."""
-    root_of = _QuickRoot if quick else _Root
+def objective_b(bare: Bare, content: Tensor, style: Tensor, *, quick: bool = False, eye: Bare | None = None) -> Loss:
+    """Prepare B's objective; images are RGB in 0..1, `(1, 3, H, W)`.
+
+    Args:
+        bare: what looks at the aims.
+        content: the photograph.
+        style: the painting.
+        quick: take the root's iterations on eigenvalues: the same numbers, in a third of the time.
+        eye: what looks at images, where that is not `bare`.
+    """
+    root_of, eye = _QuickRoot if quick else _Root, eye or bare
     wanted = look(bare, normalised(content), [CONTENT])[CONTENT]
     aims = {layer: _gaussian(v) for layer, v in look(bare, normalised(style), STYLE).items()}
     roots = {layer: newton_root(covariance) for layer, (_, covariance) in aims.items()}
 
     def loss(image: Tensor) -> Tensor:
-        seen = look(bare, normalised(image), [CONTENT, *STYLE])
-        total = CONTENT_B * F.mse_loss(seen[CONTENT], wanted)
+        seen = look(eye, normalised(image), [CONTENT, *STYLE])
+        total = CONTENT_B * F.mse_loss(wide(seen[CONTENT]), wanted)
         for layer, share in SHARES_B.items():
             (mean, covariance), (aim, goal), root = _gaussian(seen[layer]), aims[layer], roots[layer]
             middle = root_of.apply(root @ covariance @ root)
@@ -145,7 +154,7 @@ def _gram(v: Tensor) -> Tensor:
 
 def _gaussian(v: Tensor) -> tuple[Tensor, Tensor]:
     """Give mean `(C,)` and covariance `(C, C)`, with the ridge that B adds."""
-    v = v.flatten(2)[0]
+    v = wide(v).flatten(2).squeeze(0)
     mean = v.mean(1)
     return mean, v @ v.T / v.shape[1] - torch.outer(mean, mean) + RIDGE * torch.eye(len(v))
 

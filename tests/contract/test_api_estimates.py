@@ -72,6 +72,14 @@ def test_an_estimate_says_in_what_way_each_device_would_paint(services: Services
     assert small["tile"] % 16 == 0
 
 
+def test_an_estimate_knows_what_each_device_computes_in(services: Services, client: httpx.Client) -> None:
+    at_work(services, "a", device=Device("in bfloat16", 35 * 10**8, activation_bytes=2))
+    at_work(services, "b", device=Device("in float32", 35 * 10**8, activation_bytes=4))
+    half, full = estimated(client, options={"size": 1024, "iterations": 1}).json()["devices"]
+    assert (half["name"], half["way"]) == ("in bfloat16", "whole")
+    assert (full["name"], full["way"]) == ("in float32", "checkpointed")
+
+
 def test_an_estimate_makes_no_job(services: Services, client: httpx.Client) -> None:
     estimated(client)
     assert services.upkeep.ready_count() == 0

@@ -10,7 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import OutOfMemory
-from service.memory import FEW_STEPS, LOOK_BYTES, PROCESS_BYTES, SHARE, STEPS, Plan, Way, planned, plans
+from service.memory import (
+    ANY_ROOM,
+    FEW_STEPS,
+    GRID,
+    LEAST_TILE,
+    PROCESS_BYTES,
+    SHARE,
+    STEPS,
+    Plan,
+    Room,
+    Way,
+    planned,
+    plans,
+)
 from service.painting import Picture
 from tests.images import gradient
 from tests.paintings import painted, pair
@@ -32,7 +45,7 @@ def squares(size: int, style: int = 256) -> dict[str, Size]:
 
 def plan(size: int, budget: int | None, *, frugal: bool = False, **options: Any) -> Plan:
     images = squares(size)
-    return planned(resolved(images, options={"size": size, **options}), images, budget=budget, frugal=frugal)
+    return planned(resolved(images, options={"size": size, **options}), images, Room(budget), frugal=frugal)
 
 
 def test_what_fits_is_painted_as_a_whole() -> None:
@@ -41,7 +54,7 @@ def test_what_fits_is_painted_as_a_whole() -> None:
 
 
 def test_with_less_memory_there_are_slower_ways() -> None:
-    ways = [plan(2048, gigabytes * GB) for gigabytes in (24, 10, 7, 4)]
+    ways = [plan(2048, gigabytes * GB) for gigabytes in (24, 14, 7, 4)]
     assert [one.way for one in ways] == [Way.WHOLE, Way.CHECKPOINTED, Way.TILED, Way.TILED]
     assert [one.steps for one in ways] == [STEPS, FEW_STEPS, FEW_STEPS, FEW_STEPS]
     large, small = ways[2].tile, ways[3].tile
@@ -56,7 +69,7 @@ def test_a_picture_of_4096_pixels_is_planned_into_six_gigabytes() -> None:
 
 def test_a_frugal_attempt_takes_the_least_that_there_is() -> None:
     assert plan(2048, 24 * GB, frugal=True).memory_bytes == min(one.memory_bytes for one in _plans(2048))
-    assert plan(64, 24 * GB, frugal=True).way is Way.CHECKPOINTED
+    assert plan(64, 24 * GB, frugal=True).tile is None
 
 
 def test_what_sorts_all_positions_is_never_parted() -> None:
@@ -65,7 +78,24 @@ def test_what_sorts_all_positions_is_never_parted() -> None:
 
 
 def test_tiles_are_smaller_than_the_picture() -> None:
-    assert [one.tile for one in _plans(600)] == [None, None, 512, 384, 256]
+    assert [one.tile for one in _plans(600)] == [None, None, 304]
+    assert [one.tile for one in _plans(1024)] == [None, None, 512, 352, 256]
+
+
+@given(size=st.integers(64, 8192))
+def test_tiles_of_a_picture_are_about_the_same_size(size: int) -> None:
+    for tile in (one.tile for one in _plans(size, pyramid=[]) if one.tile):
+        assert tile % GRID == 0
+        assert tile >= LEAST_TILE
+        parts = -(-size // tile)
+        assert tile - size / parts < GRID
+
+
+def test_what_is_computed_in_fewer_bytes_takes_less_memory() -> None:
+    images = squares(2048)
+    spec = resolved(images, options={"size": 2048})
+    for wide, narrow in zip(plans(spec, images, Room(None, 4)), plans(spec, images, Room(None, 2)), strict=True):
+        assert narrow.memory_bytes < wide.memory_bytes
 
 
 @given(budget=st.integers(1, 10**11), size=st.integers(64, 8192))
@@ -83,15 +113,18 @@ def test_a_larger_picture_never_takes_less(size: int, more: int) -> None:
 
 def test_a_style_that_is_looked_at_large_counts_too() -> None:
     images = squares(256, 1024)
-    spec = resolved(images, options={"size": 256}, styles=[{"scale": 4}])
-    assert planned(spec, images, budget=None).memory_bytes == PROCESS_BYTES + 1024 * 1024 * LOOK_BYTES
+    own, large = (
+        planned(resolved(images, options={"size": 256}, styles=[{"scale": scale}]), images, ANY_ROOM)
+        for scale in (1, 4)
+    )
+    assert own.memory_bytes < large.memory_bytes - 1024 * 1024 * 500
 
 
 def test_looking_takes_less_memory_than_painting() -> None:
     images = {"/image": Size(1000, 1000)}
-    looked = planned(resolved(images, kind="gram", options={"size": 1000}), images, budget=None)
-    assert (looked.way, looked.memory_bytes) == (Way.WHOLE, PROCESS_BYTES + 1_000_000 * LOOK_BYTES)
-    assert looked.memory_bytes < plan(1000, None).memory_bytes
+    looked = planned(resolved(images, kind="gram", options={"size": 1000}), images, ANY_ROOM)
+    assert looked.way is Way.WHOLE
+    assert PROCESS_BYTES < looked.memory_bytes < plan(1000, None).memory_bytes
 
 
 @pytest.mark.weights
@@ -103,4 +136,4 @@ def test_what_fits_in_no_way_is_refused_with_the_number(monkeypatch: pytest.Monk
 
 def _plans(size: int, **options: Any) -> list[Plan]:
     images = squares(size)
-    return list(plans(resolved(images, options={"size": size, **options}), images))
+    return list(plans(resolved(images, options={"size": size, **options}), images, ANY_ROOM))

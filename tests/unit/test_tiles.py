@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from service.memory import GRID
 from service.networks import NETWORKS
 from service.painting import Picture
 from tests.images import gradient as slope_picture
@@ -19,7 +20,7 @@ from tests.specs import resolved
 from workers.painter import device
 from workers.painter.subject import Subject, sit
 from workers.painter.targets import Objective, aim, gradient
-from workers.painter.tiles import GRID, margin_of, tiled
+from workers.painter.tiles import margin_of, tiled
 from workers.painter.vgg import Vgg
 
 CPU = torch.device("cpu")

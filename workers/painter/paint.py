@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from service.errors import Diverged, OutOfMemory, StaleCheckpoint
-from service.memory import Way, planned
+from service.memory import Room, Way, planned
 from service.painting import BeforeAfter, Painting, Picture, Step
 from workers.painter import device, optimise
 from workers.painter.grams import gram_matrices, gram_pictures
@@ -89,7 +89,8 @@ def paint(
             pictures = gram_pictures(grams)
             return Painting(pictures, {}, grams, 0, device.name(place), weights_sha256)
         memory = Memory(statistics, spec, images, weights_sha256, place) if statistics is not None else None
-        sight, specs = _Sight(vgg, swift, images, memory, device.memory_bytes(place), frugal), rungs(spec)
+        room = Room(device.memory_bytes(place), device.precision(place).itemsize)
+        sight, specs = _Sight(vgg, swift, images, memory, room, frugal), rungs(spec)
         tally, at = _begun(specs, resume)
         for name, rung in specs.items():
             if name not in tally.pictures:
@@ -116,7 +117,7 @@ class _Sight:
     swift: Vgg
     images: Images
     memory: Memory | None
-    room: int
+    room: Room
     frugal: bool
 
     def aimed(self, subject: Subject) -> tuple[Objective, Plan]:
@@ -126,11 +127,12 @@ class _Sight:
             OutOfMemory: it fits in no way.
         """
         longest = max(subject.size)
-        plan = planned(subject.spec, self.images, budget=self.room, frugal=self.frugal, longest=longest)
-        if plan.memory_bytes > MOST * self.room:
-            needed = f"{plan.memory_bytes / 1e9:.1f} GB of memory, {plan.way}; there are {self.room / 1e9:.1f}"
+        plan = planned(subject.spec, self.images, self.room, frugal=self.frugal, longest=longest)
+        most = self.room.memory_bytes
+        if most is not None and plan.memory_bytes > MOST * most:
+            needed = f"{plan.memory_bytes / 1e9:.1f} GB of memory, {plan.way}; there are {most / 1e9:.1f}"
             raise OutOfMemory(f"It would take about {needed}.")
-        if plan.way is Way.TILED:
+        if plan.way is not Way.WHOLE:
             device.keep_memory(large=False)
         swift = replace(self.swift, frugal=plan.way is Way.CHECKPOINTED)
         return replace(aim(self.vgg, subject, self.memory, tile=plan.tile), vgg=swift), plan

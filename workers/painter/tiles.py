@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from service.memory import GRID, LOOKS, even
 from workers.painter.distances import Summed
 from workers.painter.losses import content_factor, wide
 from workers.painter.positions import share_of
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from workers.painter.distances import Distance
     from workers.painter.targets import Objective
     from workers.painter.vgg import Vgg
-
-GRID = 16
-"""Pixels: the stride of the deepest layers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class Tile:
 
 
 def tiled(height: int, width: int, side: int, margin: int) -> list[Tile]:
-    """Part a picture into tiles with sides of `side` pixels, a multiple of `GRID`; the last has what is left."""
+    """Part a picture into tiles of about the same size, with sides of at most `side` pixels."""
     rows, columns = (_spans(length, side, margin) for length in (height, width))
     return [Tile(row, column) for row, column in product(rows, columns)]
 
@@ -97,13 +95,19 @@ def margin_of(network: Network, layers: Collection[str]) -> int:
 
 
 def _spans(length: int, side: int, margin: int) -> list[Span]:
-    begins = range(0, max(1, length - GRID + 1), side)
+    own = even(length, side)
+    begins = range(0, max(1, length - GRID + 1), own)
     return [
         Span(begin, None, max(0, begin - margin), None)
         if begin == begins[-1]
-        else Span(begin, begin + side, max(0, begin - margin), min(length, begin + side + margin))
+        else Span(begin, begin + own, max(0, begin - margin), min(length, begin + own + margin))
         for begin in begins
     ]
+
+
+def _looked(height: int, width: int, side: int, margin: int) -> list[Tile]:
+    """Part a picture into tiles for looking at it without a graph, where those with one have sides of `side` pixels."""
+    return tiled(height, width, int(side * LOOKS), margin)
 
 
 def described(
@@ -112,7 +116,7 @@ def described(
     """Take the statistics of a painting `(1, 3, H, W)`, tile by tile; `mask` is that of some layers, `(N,)`."""
     height, width = image.shape[-2:]
     sums: dict[str, Tensor] = {}
-    for tile in tiled(height, width, side, margin_of(vgg.network, ways)):
+    for tile in _looked(height, width, side, margin_of(vgg.network, ways)):
         seen = activations(vgg, tile.cut(image), ways)
         for layer, way in ways.items():
             assert isinstance(way, Summed), "it needs the whole picture at once"
@@ -137,7 +141,7 @@ def looked_at(vgg: Vgg, image: Tensor, layers: Collection[str], side: int) -> di
         layer = vgg.network.layers[name]
         shape = (1, layer.channels, height // layer.stride, width // layer.stride)
         found[name] = image.new_empty(shape, dtype=vgg.dtype).to(memory_format=torch.channels_last)
-    for tile in tiled(height, width, side, margin_of(vgg.network, layers)) if layers else ():
+    for tile in _looked(height, width, side, margin_of(vgg.network, layers)) if layers else ():
         seen = activations(vgg, tile.cut(image), layers)
         for name, whole in found.items():
             stride = vgg.network.layers[name].stride
@@ -173,6 +177,7 @@ class _Whole:
         margin = margin_of(objective.vgg.network, self._layers)
         assert objective.tile is not None, "the objective is measured as a whole"
         self._tiles = tiled(height, width, objective.tile, margin)
+        self._larger = _looked(height, width, objective.tile, margin)
         self._sums = {key: total.requires_grad_() for key, total in self._added_up().items()}
 
     def leaves(self) -> list[Tensor]:
@@ -210,7 +215,7 @@ class _Whole:
     def _added_up(self) -> dict[tuple[str, int], Tensor]:
         sums: dict[tuple[str, int], Tensor] = {}
         with torch.no_grad():
-            for tile in self._tiles:
+            for tile in self._larger:
                 for key, one in self._of(tile, tile.cut(self.image)):
                     sums[key] = sums[key] + one if key in sums else one.double()
         return sums
