@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rich.console import Console, RenderableType
 
 from service.machine import cores
-from tests.benchmarks import iteration, quality, race
+from tests.benchmarks import ablation, iteration, quality, race
 from tests.benchmarks.curves import RUNS
 from tests.benchmarks.lines import Line, laid, summary
 from tests.benchmarks.results import Measured, load, save
@@ -47,6 +47,7 @@ def parts(*, full: bool) -> list[Part]:
         *(Part(f"race {name}", partial(_race, name)) for name in RUNS),
         Part(f"iterations {HUGE} px", _pace),
         *(Part(f"pictures {of} {size} px", partial(_looks, of, size)) for of, size in seen),
+        *[Part("ablation", _tricks)] * full,
         *(Part(name, partial(_more, name)) for name in MORE),
     ]
 
@@ -85,6 +86,7 @@ def tables(measured: Measured) -> list[RenderableType]:
         "One iteration": (iteration.HEAD, [iteration.row(cost) for cost in measured.costs]),
         "On the baselines' own objectives": (race.HEAD, [race.row(one) for one in measured.races]),
         "Seconds alone": (race.PACES, [race.pace_row(one) for one in measured.paces]),
+        "Without one trick": (ablation.HEAD, [ablation.row(one, measured.tricks[0]) for one in measured.tricks]),
         "As AlexNet sees them": (quality.HEAD, [quality.row(look, measured.looks) for look in measured.looks]),
     }
     return [laid(title, *table) for title, table in rows.items() if table[1]]
@@ -118,6 +120,14 @@ def _looks(of: str, size: int, measured: Measured) -> str:
     found = theirs + list(quality.ours(of, size, theirs))
     measured.looks += found
     return ", ".join(f"{look.key.removesuffix(f'-{of}-{size}')} {look.lpips:.2f} / {look.gram:.2f}" for look in found)
+
+
+def _tricks(measured: Measured) -> str:
+    measured.tricks = []
+    for one in ablation.tricks():
+        measured.tricks.append(one)
+        save(measured)
+    return f"{len(measured.tricks)} ways"
 
 
 def _more(name: str, measured: Measured) -> str:

@@ -36,11 +36,18 @@ from workers.painter import device
 from workers.painter.images import to_image
 from workers.painter.optimise import Evaluate, Point, lbfgs
 from workers.painter.subject import sit
-from workers.painter.targets import aim
+from workers.painter.targets import Objective, aim
 
 
 def evaluate_a(pair: Pair, size: int) -> Evaluate:
     """Give A's objective as our painter computes it."""
+    objective = aim_a(pair, size)
+    swift, _ = device.network(objective.options, device.choose(), device.precision(device.choose()))
+    return measuring_a(replace(objective, vgg=swift))
+
+
+def aim_a(pair: Pair, size: int) -> Objective:
+    """Aim at A's objective, but for its total variation, in float32."""
     options = {
         "size": size,
         "padding": "zeros",
@@ -51,9 +58,11 @@ def evaluate_a(pair: Pair, size: int) -> Evaluate:
     }
     images = named(*(_shown(picture, size) for picture in pair))
     spec, place = resolved(images, options=options), device.choose()
-    objective = aim(device.network(spec.options, place)[0], sit(spec, images, size, place))
-    swift, _ = device.network(spec.options, place, device.precision(place))
-    objective = replace(objective, vgg=swift)
+    return aim(device.network(spec.options, place)[0], sit(spec, images, size, place))
+
+
+def measuring_a(objective: Objective) -> Evaluate:
+    """Measure images by such an objective and A's total variation."""
 
     def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
         image = image.detach().requires_grad_()

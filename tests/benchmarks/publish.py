@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.benchmarks import iteration, lines, quality, race
+from tests.benchmarks import ablation, iteration, lines, quality, race
 from tests.benchmarks.__main__ import goals
 from tests.benchmarks.plots import plot_quality, plot_races
 from tests.benchmarks.results import Measured, load
@@ -21,6 +21,7 @@ def tables(measured: Measured) -> dict[str, str]:
     return {
         "goals": lines.markdown(lines.HEAD, map(lines.cells, goals(measured))),
         "iteration": lines.markdown(iteration.HEAD, map(iteration.row, measured.costs)),
+        "ablation": lines.markdown(ablation.HEAD, (ablation.row(one, measured.tricks[0]) for one in measured.tricks)),
         "races": lines.markdown(race.HEAD, map(race.row, measured.races)),
         "paces": lines.markdown(race.PACES, map(race.pace_row, measured.paces)),
         "quality": lines.markdown(quality.HEAD, (quality.row(look, measured.looks) for look in looks)),

@@ -94,6 +94,25 @@ class Look:
     gram: float
 
 
+@dataclass(frozen=True, slots=True)
+class Trick:
+    """The painter without one trick.
+
+    Attributes:
+        what: is different.
+        each: seconds of its iteration.
+        ours_each: the same of the painter as it is, timed in turn with it.
+        near: its iterations until A's loss is within 5 % of A's last; None: the limit came first.
+        within: the same within 1 %.
+    """
+
+    what: str
+    each: float
+    ours_each: float
+    near: int | None
+    within: int | None
+
+
 @dataclass(slots=True)
 class Measured:
     """Everything that one run of `make bench` has measured so far."""
@@ -103,6 +122,7 @@ class Measured:
     races: list[Race] = field(default_factory=list)
     paces: list[Pace] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
+    tricks: list[Trick] = field(default_factory=list)
     more: dict[str, list[Line]] = field(default_factory=dict)
 
 
@@ -117,7 +137,7 @@ def load() -> Measured:
     if not FILE.exists():
         return Measured()
     data = json.loads(FILE.read_text())
-    kinds = {"costs": Cost, "races": Race, "paces": Pace, "looks": Look}
-    found = {key: [kind(**each) for each in data[key]] for key, kind in kinds.items()}
+    kinds = {"costs": Cost, "races": Race, "paces": Pace, "looks": Look, "tricks": Trick}
+    found = {key: [kind(**each) for each in data.get(key, [])] for key, kind in kinds.items()}
     more = {name: [Line(*each) for each in lines] for name, lines in data["more"].items()}
     return Measured(cores=data["cores"], more=more, **found)
