@@ -27,8 +27,8 @@ WITHIN = 1.01
 NEAR = 1.05
 """Times the target: from there on each iteration is measured by the baseline's function."""
 LOOKS = (0, 1, 2, 3, 5, 7, 10, 14, *range(20, 1000, 10))
-"""Iterations that are measured anyway, for the plot. What we minimise can't tell when to look: B's function is 2 % above it at
-first, and 40 % where both are small, for its root has not converged."""
+"""Iterations that are measured anyway, for the plot. Our own loss can't tell when to look: B's function is 2 % above it
+at first, and 40 % where both are small, for its root has not converged."""
 LIMIT = 300
 """Iterations after which we give up."""
 LARGE_ROUNDS = 2
