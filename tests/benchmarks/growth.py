@@ -121,6 +121,7 @@ def _draw_seconds(axes: Axes, points: list[Point]) -> None:
     _mark(axes, points, ys, BLUE)
     _over_sizes(axes, points)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    axes.set_ylim(min(ys) / 2, max(ys) * 4)
     axes.set_title("CPU seconds of an iteration", fontsize=10, color=INK, loc="left")
     axes.legend(frameon=False, fontsize=9, loc="upper left")
 
