@@ -17,6 +17,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 from rich.console import Console
 from rich.table import Table
 
@@ -119,6 +120,8 @@ def _draw_seconds(axes: Axes, points: list[Point]) -> None:
     axes.loglog(xs, line, color=BLUE, linewidth=1, label=f"pixels to the power of {power:.2f}")
     _mark(axes, points, ys, BLUE)
     _over_sizes(axes, points)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    axes.set_ylim(min(ys) / 2, max(ys) * 4)
     axes.set_title("CPU seconds of an iteration", fontsize=10, color=INK, loc="left")
     axes.legend(frameon=False, fontsize=9, loc="upper left")
 
@@ -129,9 +132,8 @@ def _draw_memory(axes: Axes, points: list[Point]) -> None:
     _mark(axes, points, [one.measured / 1e9 for one in points], RUST)
     _over_sizes(axes, points)
     axes.set_yticks([1, 2, 4, 6, 8], ["1", "2", "4", "6", "8"])
-    axes.minorticks_off()
-    axes.set_ylim(0.7, 9)
-    axes.set_title("resident memory at the peak, GB, in the way that fits into 6", fontsize=10, color=INK, loc="left")
+    axes.set_ylim(0.7, 12)
+    axes.set_title("GB resident at the peak, at most 6", fontsize=10, color=INK, loc="left")
     axes.legend(frameon=False, fontsize=9, loc="upper left")
 
 
@@ -160,6 +162,7 @@ def _mark(axes: Axes, points: list[Point], ys: list[float], colour: str) -> None
 
 def _over_sizes(axes: Axes, points: list[Point]) -> None:
     axes.set_xticks([one.size**2 for one in points], [f"{one.size}²" for one in points])
+    axes.minorticks_off()
     axes.set_xlabel("pixels", fontsize=9, color=INK)
 
 

@@ -111,6 +111,7 @@ def lbfgs(  # noqa: PLR0913 - what it minimises and how much it may take are the
         move = curvature.solve(here.slope)
         image = here.image - torch.minimum(length, LONGEST_STEP / _rms(move)) * move
         image = image.clamp_(0, 1)
+        del move, slope  # of large pictures they are in the way
         terms, slope = evaluate(image)
         there = Point(image, terms, slope * scale, learnt)
         since = seen[0] if number >= SETTLED else seen[-1]
