@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rich.console import Console, RenderableType
 
 from service.machine import cores
-from tests.benchmarks import ablation, iteration, quality, race
+from tests.benchmarks import ablation, growth, iteration, memory, quality, race
 from tests.benchmarks.curves import RUNS
 from tests.benchmarks.lines import Line, laid, summary
 from tests.benchmarks.results import Measured, load, save
@@ -28,8 +28,13 @@ WIDTH = 112
 SMALL, LARGE, HUGE = 256, 512, 1024
 """Sizes in pixels: of all pairs' races and pictures, of one pair's races, and of seconds per iteration alone."""
 
-MORE: Mapping[str, Callable[[], Sequence[Line]]] = {}
+MORE: Mapping[str, Callable[[], Sequence[Line]]] = {"memory": memory.lines, "growth": growth.lines}
 """What else is measured, by its name: each gives lines of its own."""
+LARGEST: Mapping[str, Callable[[], Sequence[Line]]] = {
+    f"large {name}": partial(memory.large_lines, bfloat16=halves)
+    for name, halves in {"bfloat16": True, "float32": False}.items()
+}
+"""What `--full` adds to it."""
 
 
 class Part(NamedTuple):
@@ -48,7 +53,7 @@ def parts(*, full: bool) -> list[Part]:
         Part(f"iterations {HUGE} px", _pace),
         *(Part(f"pictures {of} {size} px", partial(_looks, of, size)) for of, size in seen),
         *[Part("ablation", _tricks)] * full,
-        *(Part(name, partial(_more, name)) for name in MORE),
+        *(Part(name, partial(_more, name, lines)) for name, lines in {**MORE, **(LARGEST if full else {})}.items()),
     ]
 
 
@@ -130,8 +135,8 @@ def _tricks(measured: Measured) -> str:
     return f"{len(measured.tricks)} ways"
 
 
-def _more(name: str, measured: Measured) -> str:
-    measured.more[name] = list(MORE[name]())
+def _more(name: str, lines: Callable[[], Sequence[Line]], measured: Measured) -> str:
+    measured.more[name] = list(lines())
     return ", ".join(f"{line.measured}" for line in measured.more[name])
 
 

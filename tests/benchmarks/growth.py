@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service.memory import SHARE, Room, planned
+from tests.benchmarks.lines import Line, at_most
 from tests.benchmarks.peaks import HOUSE, Case, peak, posed
 
 ROOM = Room(round(6e9 / SHARE))
@@ -65,6 +66,17 @@ def main() -> None:
         )  # fmt: skip
     Console(width=120).print(table)
     draw(points)
+
+
+def lines() -> list[Line]:
+    """Give the goals' lines: exponents over pixels, from 128 to 1024 px, measured anew, and what eight styles add."""
+    points = [measured(size, 1) for size in SIZES[:-1]]
+    xs = [float(one.size**2) for one in points]
+    alone, many = (one for one in (points[1], measured(STYLED, STYLES[-1])))
+    return [
+        at_most("seconds grow as pixels to the power of", 1.0, exponent(xs, [one.iteration_s for one in points]), ""),
+        at_most("an iteration with 8 styles over one with 1", 1.1, many.iteration_s / alone.iteration_s),
+    ]
 
 
 def measured(size: int, styles: int) -> Point:

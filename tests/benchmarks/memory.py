@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.torch import save
 
-from tests.benchmarks.peaks import Case, peak
+from service.memory import SHARE, Room, planned
+from tests.benchmarks.lines import Line, at_most
+from tests.benchmarks.peaks import Case, peak, posed
 from tests.weight_files import write_weights
 from workers.painter import checkpoints
 
@@ -65,6 +67,41 @@ CASES = (
     _once(1024, "tiled", 512),
 )
 """What is painted; all of it in float32."""
+
+BRIEF = (
+    _once(512),
+    replace(_once(512), bfloat16=True),
+    _once(512, "checkpointed"),
+    _once(512, "tiled", 256),
+    _once(256, style_distance="sliced_wasserstein"),
+)
+"""What `make bench` paints."""
+
+LARGE, ROOM = 4096, 6e9
+"""A large picture's side in pixels, and bytes that are to suffice for it."""
+TILED = 2.2
+"""Times as long as a pixel of a picture as a whole takes, at most, one in tiles does."""
+
+
+def lines() -> list[Line]:
+    """Give the goal's line: of a few cases the one that is furthest from its prediction."""
+    worst = max((peak(case) for case in BRIEF), key=lambda one: abs(one.ratio - 1))
+    what = f"peak memory off its prediction, at most, {worst.way} {worst.tile or ''}".strip()
+    return [at_most(what, 100 * GOAL, 100 * abs(worst.ratio - 1), " %")]
+
+
+def large_lines(*, bfloat16: bool) -> list[Line]:
+    """Give the goals' lines of a large picture in the room that is to suffice, beside one of 512 pixels as a whole."""
+    spec, images = posed(_once(LARGE))
+    plan = planned(spec, images, Room(round(ROOM / SHARE), 2 if bfloat16 else 4))
+    large = peak(replace(_once(LARGE, plan.way, plan.tile), bfloat16=bfloat16))
+    whole = peak(replace(_once(512), bfloat16=bfloat16))
+    each, of = large.seconds[-1] / LARGE**2, whole.seconds[-1] / 512**2
+    what = f"{LARGE}² in tiles of {plan.tile}, {'bfloat16' if bfloat16 else 'float32'}"
+    return [
+        at_most(f"{what}: resident", ROOM / 1e9, large.measured / 1e9, " GB"),
+        at_most(f"{what}: a pixel's time over 512² whole", TILED, each / of),
+    ]
 
 
 def main() -> None:

@@ -30,6 +30,11 @@ HALVES = {
     "/regions/1/content_mask": RIGHT,
 }
 SHALLOW = {"size": 96, "iterations": 12, "content_weight": 0.1}
+COLOURFUL = {
+    **SHALLOW,
+    "style_layers": {"relu1_1": 1e4, "relu2_1": 500.0, "relu3_1": 20.0, "relu4_1": 20.0, "relu5_1": 50.0},
+}
+"""With more weight on colours than by default."""
 
 
 def hue_distance(pixels: Pixels, style: Picture) -> float:
@@ -126,7 +131,7 @@ def test_broad_colours_stay_nearer_to_the_photograph_where_they_are_kept(preserv
 
 @pytest.mark.weights
 def test_each_region_is_painted_in_its_own_style() -> None:
-    options = {**SHALLOW, "iterations": 40}
+    options = {**COLOURFUL, "iterations": 40}
     _, painting = painted(HALVES, options=options, regions=[{"style": 0}, {"style": 1}])
     pixels = painting.pictures["result"].pixels
     left, right = pixels[:, :40], pixels[:, 56:]
@@ -164,7 +169,7 @@ def test_a_blend_of_two_styles_lies_between_them() -> None:
 
     def distances(weight: float) -> list[float]:
         wish = [{"weight": weight}, {"weight": 10 - weight}]
-        _, painting = painted(images, options=SHALLOW, styles=wish)
+        _, painting = painted(images, options=COLOURFUL, styles=wish)
         return [hue_distance(painting.pictures["result"].pixels, style) for style in (STROKES, TILES)]
 
     mostly_strokes, mostly_tiles = distances(9), distances(1)
