@@ -42,7 +42,13 @@ def loss_a(pair: Pair, size: int) -> Loss:
 
 def loss_b(pair: Pair, size: int, *, quick: bool = False) -> Loss:
     """Give what B minimises at a size, over RGB in 0..1; `quick` is for when nobody takes the time."""
-    return objective_b(_torchvision(), *(tensor(_bicubic(image, size)) for image in _images(pair)), quick=quick)
+    return objective_b(_torchvision(), *pictures_b(pair, size), quick=quick)
+
+
+def pictures_b(pair: Pair, size: int) -> tuple[Tensor, Tensor]:
+    """Give the photograph and the painting as B scales them, `(1, 3, H, W)` in 0..1."""
+    content, style = (tensor(_bicubic(image, size)) for image in _images(pair))
+    return content, style
 
 
 def run_a(pair: Pair, size: int, iterations: int = ITERATIONS_A) -> Curve:
@@ -69,7 +75,7 @@ def run_a(pair: Pair, size: int, iterations: int = ITERATIONS_A) -> Curve:
 def run_b(pair: Pair, size: int, *, only: bool = False, quick: bool = False) -> Curve:
     """Paint as B does; with `only`, at full size alone; `quick` as in `loss_b`."""
     scales = [size] if only else scales_b(size)
-    image, moments = tensor(_bicubic(_images(pair)[0], scales[0])), None
+    image, moments = pictures_b(pair, scales[0])[0], None
     for number, scale in enumerate(scales):
         loss = loss_b(pair, scale, quick=quick)
         shape = _shape(pair, scale)

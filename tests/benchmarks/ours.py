@@ -20,7 +20,7 @@ from torch import Tensor
 
 from service.networks import NETWORKS
 from service.painting import Picture
-from tests.benchmarks.baselines import tensor
+from tests.benchmarks.baselines import pictures_b, tensor
 from tests.benchmarks.network import CAFFE_SCALE, Bare, torchvision
 from tests.benchmarks.objectives import (
     CONTENT_A,
@@ -33,7 +33,6 @@ from tests.benchmarks.pairs import Pair, scaled
 from tests.paintings import pair as named
 from tests.specs import resolved
 from workers.painter import device
-from workers.painter.images import to_image
 from workers.painter.optimise import Evaluate, Point, lbfgs
 from workers.painter.subject import sit
 from workers.painter.targets import Objective, aim
@@ -76,8 +75,7 @@ def measuring_a(objective: Objective) -> Evaluate:
 def evaluate_b(pair: Pair, size: int) -> Evaluate:
     """Give B's own objective, its root by eigenvalues, looked at as the painter looks."""
     bare, swift = _channels_last(torch.float32), _channels_last(device.precision(device.choose()))
-    content, style = (to_image(_shown(picture, size).pixels) for picture in pair)
-    loss = objective_b(bare, _last(content), _last(style), quick=True, eye=swift)
+    loss = objective_b(bare, *map(_last, pictures_b(pair, size)), quick=True, eye=swift)
 
     def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
         image = _last(image.detach()).requires_grad_()
