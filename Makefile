@@ -57,7 +57,7 @@ fmt: setup ## format, and mend what the linter can
 bench: setup ## measure the painter beside two baselines, as ratios taken in one run (half an hour)
 	@$(BIN)/python -m tests.benchmarks
 
-bench-full: setup ## the same, and pictures of 512 pixels (an hour)
+bench-full: setup ## the same, with larger pictures, and without each trick (an hour and a half)
 	@$(BIN)/python -m tests.benchmarks --full
 
 load: setup ## measure how fast the API answers under load, with few jobs in the store and with 100,000
