@@ -57,8 +57,8 @@ and slopes, and what was asked for. Measured: 2000 bytes in float32, 1200 in bfl
 TILE = (170, 350)
 """The same of a tile's pixel, besides what the layers keep: 2090 bytes in all in float32 are there at once."""
 
-LOOK = (150, 250)
-"""The same of a pixel that is looked at without a gradient: 800 bytes in float32."""
+LOOK_BYTES = 850
+"""Of a pixel that is looked at without a gradient, as aims are, in float32 on every device: 800 were measured."""
 
 SORTED_BYTES = 5500
 """Of a pixel, besides: sliced_wasserstein's sorted activations and their places; measured."""
@@ -113,7 +113,7 @@ class Plan:
         way: of looking at it.
         tile: side of the tiles in pixels, where it is in tiles.
         steps: that L-BFGS remembers.
-        memory_bytes: at the peak, of the whole process, in float32.
+        memory_bytes: at the peak, of the whole process.
     """
 
     way: Way
@@ -155,9 +155,9 @@ def plans(spec: RenderSpec, images: Mapping[str, Sized], room: Room, longest: in
     size = canvas(spec, images, longest or spec.options.size)
     pixels, styles = size[0] * size[1], _style_pixels(spec, images, longest)
     if spec.kind == "gram":
-        return [Plan(Way.WHOLE, None, 0, round(PROCESS_BYTES + pixels * _bytes(LOOK, room)))]
+        return [Plan(Way.WHOLE, None, 0, round(PROCESS_BYTES + pixels * LOOK_BYTES))]
     sorts = bool(spec.styles) and spec.options.style_distance == "sliced_wasserstein"
-    passing, look = SORTED_BYTES * sorts, max(styles, default=0) * _bytes(LOOK, room)
+    passing, look = SORTED_BYTES * sorts, max(styles, default=0) * LOOK_BYTES
     own = _bytes(WHOLE, room) + _kept_bytes(spec, room) + passing + _remembered_bytes(spec, STEPS, 4)
     again = _bytes(AGAIN, room) + passing + _remembered_bytes(spec, FEW_STEPS, 2)
     held = PROCESS_BYTES + STYLE_BYTES * sum(styles) + MASK_BYTES * pixels * len(spec.regions)
@@ -194,8 +194,8 @@ def _tiled_bytes(spec: RenderSpec, size: tuple[int, int], tile: int, room: Room)
     a_pixel = _bytes(TILE, room) + _kept_bytes(spec, room)
     if spec.styles and spec.options.style_distance != "gram":
         a_pixel += WIDE_BYTES
-    passing = max(_seen(size, tile) * a_pixel, _seen(size, int(tile * LOOKS)) * _bytes(LOOK, room))
-    always = _remembered_bytes(spec, FEW_STEPS, 2) + _content_bytes(spec, room)
+    passing = max(_seen(size, tile) * a_pixel, _seen(size, int(tile * LOOKS)) * LOOK_BYTES)
+    always = _remembered_bytes(spec, FEW_STEPS, 2) + _content_bytes(spec)
     return pixels * always + max(pixels * HELD_BYTES + passing, pixels * STEP_BYTES)
 
 
@@ -231,12 +231,12 @@ def _kept_bytes(spec: RenderSpec, room: Room) -> float:
     return room.activation_bytes * sum(layer.channels / layer.stride**2 for layer in layers_seen(spec))
 
 
-def _content_bytes(spec: RenderSpec, room: Room) -> float:
-    """What is kept of the photograph's pixel: itself, as it came and in float32, and its activations."""
+def _content_bytes(spec: RenderSpec) -> float:
+    """What is kept of the photograph's pixel: itself as it came and in float32, and its activations in float32."""
     if spec.content is None:
         return 0
     known = NETWORKS[spec.options.network].layers
-    return 5 * _VALUES + room.activation_bytes * sum(
+    return 5 * _VALUES + 4 * sum(
         known[name].channels / known[name].stride ** 2 for name in spec.options.content_layers or ()
     )
 
