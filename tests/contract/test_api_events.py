@@ -6,7 +6,8 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -48,12 +49,27 @@ def finish(services: Services, mine: Job) -> None:
 
 
 @contextmanager
-def soon(what: Any) -> Iterator[None]:
-    """Do something in a moment, while the test waits for it."""
-    timer = threading.Timer(0.5, what)
-    timer.start()
-    yield
-    timer.join()
+def meanwhile(what: Callable[[], object]) -> Iterator[None]:
+    """Do something while the test waits for what comes of it."""
+    with ThreadPoolExecutor(1) as aside:
+        doing = aside.submit(what)
+        yield
+        doing.result()
+
+
+def finish_the_next(services: Services) -> None:
+    """Finish the next job, once it is there and its answer has been held for a moment."""
+    patience = time.monotonic() + 25
+    while (mine := services.claims.claim("w")) is None:
+        assert time.monotonic() < patience, "no job came"
+        time.sleep(0.05)
+    time.sleep(0.5)
+    finish(services, mine)
+
+
+def cancel_in_a_moment(services: Services, tenant: str, job_id: str) -> None:
+    time.sleep(0.5)
+    services.jobs.cancel(tenant, job_id)
 
 
 # Events
@@ -185,7 +201,7 @@ def test_a_preview_is_told_of_and_can_be_looked_at_while_it_is_painted(
 
 
 def test_a_post_is_held_until_the_job_has_ended(client: httpx.Client, services: Services) -> None:
-    with soon(lambda: finish(services, claimed(services))):
+    with meanwhile(lambda: finish_the_next(services)):
         answer = client.post("/v1/jobs", json=spec(), headers=_waiting(30))
     assert (answer.status_code, answer.json()["status"]) == (202, "succeeded")
     assert answer.headers["preference-applied"] == "wait=30"
@@ -206,7 +222,7 @@ def test_a_get_that_is_held_answers_as_soon_as_the_job_has_ended(
 ) -> None:
     job_id = posted(client).json()["id"]
     asked = time.monotonic()
-    with soon(lambda: services.jobs.cancel(tenant, job_id)):
+    with meanwhile(lambda: cancel_in_a_moment(services, tenant, job_id)):
         answer = client.get(f"/v1/jobs/{job_id}", headers=_waiting(60))
     assert answer.json()["status"] == JobState.CANCELED
     assert time.monotonic() - asked < 10
@@ -214,7 +230,7 @@ def test_a_get_that_is_held_answers_as_soon_as_the_job_has_ended(
 
 def test_a_put_is_held_too(client: httpx.Client, services: Services) -> None:
     job_id = str(uuid.uuid4())
-    with soon(lambda: finish(services, claimed(services))):
+    with meanwhile(lambda: finish_the_next(services)):
         answer = client.put(f"/v1/jobs/{job_id}", json=spec(), headers=_waiting(30))
     assert answer.json()["status"] == "succeeded"
 
