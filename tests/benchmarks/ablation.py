@@ -24,6 +24,7 @@ from tests.benchmarks.pairs import pair, scaled
 from tests.benchmarks.results import Trick
 from tests.benchmarks.timing import seconds
 from workers.painter import optimise, positions, weights
+from workers.painter.convolution import Kernel
 from workers.painter.device import choose, precision
 from workers.painter.optimise import Evaluate, Point, adam, lbfgs
 from workers.painter.targets import Objective
@@ -133,7 +134,7 @@ def _swift(*, first: torch.dtype = torch.float32, aims: bool = False) -> Objecti
     """Give A's objective as the painter descends on it."""
     swift = build("vgg16", weights.load("vgg16").tensors, choose(), precision(choose()))
     name, kernel = next(iter(swift.kernels.items()))
-    early = {name: (kernel[0].to(first), kernel[1].to(first))}
+    early = {name: Kernel(kernel.weight.to(first), kernel.bias.to(first))}
     swift = replace(swift, padding="zeros", kernels={**swift.kernels, **early})
     exact = _exact()
     if not aims:

@@ -55,7 +55,7 @@ def test_only_who_allows_it_descends_in_less_than_float32() -> None:
 @pytest.mark.weights
 def test_the_first_layer_is_convolved_in_float32_and_kept_in_bfloat16() -> None:
     _, swift = objectives()
-    dtypes = [weight.dtype for weight, _ in swift.vgg.kernels.values()]
+    dtypes = [kernel.weight.dtype for kernel in swift.vgg.kernels.values()]
     assert dtypes == [torch.float32, *[torch.bfloat16] * (len(dtypes) - 1)]
     assert swift.vgg.dtype == torch.bfloat16
 

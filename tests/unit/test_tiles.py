@@ -18,6 +18,7 @@ from tests.images import gradient as slope_picture
 from tests.paintings import pair
 from tests.specs import resolved
 from workers.painter import device
+from workers.painter.convolution import Kernel
 from workers.painter.subject import Subject, sit
 from workers.painter.targets import Objective, aim, gradient
 from workers.painter.tiles import margin_of, tiled
@@ -87,7 +88,7 @@ def test_so_they_are_in_every_normalization(distance: str, normalization: str) -
 def test_so_they_are_in_regions(distance: str) -> None:
     """Beside the whole picture in float64: in float32 its own covariances of few positions are off by more."""
     vgg, subject = subject_of(regions=True, options={"style_distance": distance})
-    kernels = {layer: (weight.double(), bias.double()) for layer, (weight, bias) in vgg.kernels.items()}
+    kernels = {layer: Kernel(own.weight.double(), own.bias.double()) for layer, own in vgg.kernels.items()}
     image = start_of(subject)
     terms, slope = gradient(aim(replace(vgg, kernels=kernels), subject), image.double())
     terms_of_tiles, slope_of_tiles = gradient(aim(vgg, subject, tile=SIDE), image)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch.nn import functional as F  # noqa: N812 - its name everywhere
-from torch.nn.grad import conv2d_input
 from torch.utils.checkpoint import checkpoint
 
 from service.networks import NETWORKS, Network
+from workers.painter.convolution import Kernel
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,14 +31,14 @@ class Vgg:
 
     Attributes:
         network: what it is made of.
-        kernels: of each layer, weight `(C, C_in, 3, 3)` and bias `(C,)`, without gradients.
+        kernels: of each layer.
         pooling: `max` as it was trained, or `avg` (Gatys et al. 2016 find its pictures smoother).
         padding: what a convolution sees beyond the edge: `zeros` as it was trained, or `replicate`.
         frugal: keep for the gradient only what goes into a block and what was asked for, and compute the rest again.
     """
 
     network: Network
-    kernels: Mapping[str, tuple[Tensor, Tensor]]
+    kernels: Mapping[str, Kernel]
     pooling: Literal["max", "avg"] = "max"
     padding: Literal["zeros", "replicate"] = "zeros"
     frugal: bool = False
@@ -46,7 +46,7 @@ class Vgg:
     @property
     def dtype(self) -> torch.dtype:
         """What its activations are computed in."""
-        return [weight.dtype for weight, _ in self.kernels.values()][-1]
+        return [kernel.weight.dtype for kernel in self.kernels.values()][-1]
 
 
 def build(
@@ -69,11 +69,11 @@ def build(
     network = NETWORKS[name]
     first = next(iter(network.layers))
 
-    def kernel(layer: Layer) -> tuple[Tensor, Tensor]:
+    def kernel(layer: Layer) -> Kernel:
         prefix = f"features.{layer.index - 1}"  # the convolution stands before its ReLU
         own = torch.promote_types(dtype, torch.float32) if layer.name == first else dtype
         weight, bias = (tensors[f"{prefix}.{part}"].detach().to(device, own) for part in ("weight", "bias"))
-        return weight.contiguous(memory_format=torch.channels_last), bias
+        return Kernel(weight, bias)
 
     return Vgg(network, {key: kernel(layer) for key, layer in network.layers.items()})
 
@@ -121,8 +121,8 @@ def _run(vgg: Vgg, block: list[Layer], x: Tensor, layers: Collection[str]) -> tu
 
 def _normalised(vgg: Vgg, image: Tensor) -> Tensor:
     mean, std = (image.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
-    weight, _ = next(iter(vgg.kernels.values()))
-    return ((image - mean) / std).to(weight.dtype, memory_format=torch.channels_last)
+    first = next(iter(vgg.kernels.values()))
+    return ((image - mean) / std).to(first.weight.dtype, memory_format=torch.channels_last)
 
 
 def _convolve(vgg: Vgg, x: Tensor, layer: str) -> Tensor:
@@ -135,18 +135,17 @@ class _Convolution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, vgg: Vgg, layer: str) -> Tensor:
-        weight, bias = vgg.kernels[layer]
-        padded, padding = (x, 1) if vgg.padding == "zeros" else (F.pad(x, (1, 1, 1, 1), mode=vgg.padding), 0)
-        activation = F.conv2d(padded, weight, bias, padding=padding).relu_().to(vgg.dtype)
-        ctx.save_for_backward(activation, weight)
-        ctx.size, ctx.padding = padded.shape, padding
+        ctx.kernel = vgg.kernels[layer]
+        padded, ctx.padding = (x, 1) if vgg.padding == "zeros" else (F.pad(x, (1, 1, 1, 1), mode=vgg.padding), 0)
+        activation: Tensor = ctx.kernel.activation(padded, ctx.padding).to(vgg.dtype)
+        ctx.save_for_backward(activation)
         return activation
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None, None]:
-        activation, weight = ctx.saved_tensors
-        slope = torch.ops.aten.threshold_backward(slopes[0], activation, 0).to(weight.dtype)
-        slope = conv2d_input(ctx.size, weight, slope, padding=ctx.padding)  # type: ignore[no-untyped-call]
+        (activation,) = ctx.saved_tensors
+        slope = torch.ops.aten.threshold_backward(slopes[0], activation, 0).to(ctx.kernel.weight.dtype)
+        slope = ctx.kernel.back(slope, ctx.padding)
         return slope if ctx.padding else _folded(slope), None, None
 
 
