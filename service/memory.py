@@ -27,8 +27,8 @@ MARGIN = 64
 """Of a tile on each side, in pixels; about, for it depends on the deepest layer."""
 
 LOOKS = 1.5
-"""Sides of tiles that are looked at without a graph, over those of the others: a pixel takes less than half the memory
-then, and of a larger tile less is margin."""
+"""Sides of a descent's tiles that are looked at without a graph, over those of the others: a pixel takes less than half
+the memory then, and of a larger tile less is margin."""
 
 STEPS, FEW_STEPS = 20, 4
 """That L-BFGS remembers; and where memory is to be saved, these in float16."""
@@ -42,8 +42,8 @@ PROCESS_BYTES = 870 * 10**6
 painted 64 px."""
 
 GAPS_BYTES = (1500, 250 * 10**6)
-"""What is freed in pieces too small to be given back, where memory is saved: of a pixel that is looked at at once, and
-at most. Measured: 290 MB at 512 px, 150 to 250 in tiles."""
+"""What is freed in pieces too small to be given back, where activations are computed again: of a pixel, and at most.
+Measured: 290 MB at 512 px."""
 
 WHOLE = (490, 350)
 """Of a pixel, values in the network's precision and bytes besides what the layers keep: slopes on their way back, the
@@ -54,8 +54,9 @@ AGAIN = (400, 350)
 """The same in all, where activations are computed again and freed memory is given back: the first block's activations
 and slopes, and what was asked for. Measured: 2000 bytes in float32, 1200 in bfloat16."""
 
-TILE = (170, 350)
-"""The same of a tile's pixel, besides what the layers keep: 2090 bytes in all in float32 are there at once."""
+TILE = (385, 980)
+"""The same of a tile's pixel, besides what the layers keep. Measured: 3600 bytes in all in float32, 2280 in bfloat16, of
+which a third is gaps: memory is given back when all tiles have been looked at."""
 
 LOOK_BYTES = 850
 """Of a pixel that is looked at without a gradient, as aims are, in float32 on every device: 800 were measured."""
@@ -63,7 +64,7 @@ LOOK_BYTES = 850
 SORTED_BYTES = 5500
 """Of a pixel, besides: sliced_wasserstein's sorted activations and their places; measured."""
 
-WIDE_BYTES = 1500
+WIDE_BYTES = 1000
 """Of a tile's pixel, besides: sums in float64, which all distances but `gram` take in tiles."""
 
 HELD_BYTES, STEP_BYTES = 86, 150
@@ -168,7 +169,7 @@ def plans(spec: RenderSpec, images: Mapping[str, Sized], room: Room, longest: in
             Way.TILED,
             tile,
             FEW_STEPS,
-            round(held + _gaps_bytes(_seen(size, tile)) + _tiled_bytes(spec, size, tile, room)),
+            round(held + _tiled_bytes(spec, size, tile, room)),
         )
         for tile in _sides(max(size))
         if not sorts

@@ -199,6 +199,17 @@ def test_covariances_that_see_fewer_positions_than_channels_have_a_distance_all_
     assert slope.isfinite().all()
 
 
+@given(seed=st.integers(0, 50), n=st.integers(2, 11), ranks=st.integers(1, 14))
+def test_few_positions_are_as_far_away_as_their_covariance(seed: int, n: int, ranks: int) -> None:
+    """Where there are fewer of them than channels, and whether or not the style has as many as channels itself."""
+    x, style = drawn(12 * n, seed=seed).reshape(-1, n)[:12], drawn(12 * ranks, seed=seed + 1).reshape(-1, ranks)[:12]
+    x, to = (x - x.mean(1, keepdim=True)).requires_grad_(), BuresTo(style.cov(correction=0))
+    few, many = to.distance_of(x), to.distance(x @ x.T)
+    torch.testing.assert_close(few, many, rtol=1e-6, atol=1e-6)
+    slope, expected = (torch.autograd.grad(value, x)[0] for value in (few, many))
+    assert (slope - expected).norm() < 1e-3 * expected.norm() + 1e-6
+
+
 @given(st.integers(0, 99))
 def test_a_power_is_a_power(seed: int) -> None:
     matrix = drawn(100, seed=seed).cov()

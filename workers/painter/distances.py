@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import torch
 
 from workers.painter.bures import BuresTo
-from workers.painter.positions import centred, count_of, moments, per_channel, share_of, weighted
+from workers.painter.positions import centred, count_of, moments, per_channel, share_of, spread, weighted
 from workers.painter.sliced import SlicedWasserstein, directions
 
 if TYPE_CHECKING:
@@ -181,8 +181,7 @@ class GaussianW2:
 
     def describe(self, v: Tensor, m: Tensor | None) -> Tensor:
         """`(C, C + 1)`: μ, then the second moments Ḡ, which can be averaged as covariances can't."""
-        mean, rest = centred(v, m)
-        covariance = moments(rest, m) / count_of(v, m)
+        mean, covariance = spread(v, m)
         return torch.cat([mean, covariance + mean @ mean.T], dim=1)
 
     def sums(self, v: Tensor, m: Tensor | None) -> Tensor:
@@ -209,9 +208,13 @@ class GaussianW2:
         factor, to = per_channel(self._normalization, len(target)), BuresTo(target[:, 1:] - wanted @ wanted.T)
 
         def term(v: Tensor, m: Tensor | None) -> Tensor:
-            mean, rest = centred(v, m)
-            covariance = moments(rest, m) / count_of(v, m)
-            return factor * share_of(m) * ((mean - wanted).square().sum() + to.distance(covariance))
+            if v.shape[1] < len(v):
+                mean, rest = centred(v, m)
+                apart = to.distance_of(weighted(rest, None if m is None else m.sqrt()) / count_of(v, m) ** 0.5)
+            else:
+                mean, covariance = spread(v, m)
+                apart = to.distance(covariance)
+            return factor * share_of(m) * ((mean - wanted).square().sum() + apart)
 
         return term
 

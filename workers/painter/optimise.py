@@ -27,6 +27,9 @@ SETTLED = 50
 """Iterations after which curvature is measured over two steps instead of one, see `lbfgs`. From the start it costs the
 first iterations 1 %; over three steps it is no better."""
 
+LENIENT = 10
+"""Totals, the newest, of which a step may not exceed the highest; 5 are as good."""
+
 FIRST_STEP, LONGEST_STEP = 0.01, 0.05
 """Root mean square of a step, in units of the image's 0..1. The first is taken before anything is known of the
 curvature; without the limit, half of the first steps overshoot where the pictures are drawn in flat colours."""
@@ -79,8 +82,11 @@ def lbfgs(  # noqa: PLR0913 - what it minimises and how much it may take are the
 
     - What it knows before the first step is not the identity but a spectrum, see `Curvature`.
     - No line search: the unit step is nearly always good, and a second look at it costs as much as the next iteration.
-    - A step that raises the total, or leaves the finite numbers, isn't taken. What it showed of the curvature is
-      kept, and the next step from the same place is half as long. So the total never rises.
+    - A step that brings the total above the highest of the last ten (Grippo, Lampariello & Lucidi, "A nonmonotone line
+      search technique for Newton's method", 1986), or leaves the finite numbers, isn't taken. What it showed of the
+      curvature is kept, and the next step from the same place is half as long. If it might not rise at all, descents in
+      bfloat16 would come to a halt: near the end rounding moves the total by as much as a step does, each step that is
+      refused is followed by a shorter one, and over a short one rounding is all that changes.
     - Steps end at the bounds of the colours. Left free, some pixels run far beyond black and white, and clamping them
       in the end raises the total by 3 to 300 %; so, what is minimised is what is delivered, in no more iterations.
     - Curvature is measured over two steps once these are short. ReLUs and pools give the objective kinks, closer to
@@ -107,6 +113,7 @@ def lbfgs(  # noqa: PLR0913 - what it minimises and how much it may take are the
     here = Point(start, terms, slope * scale, learnt)
     yield here
     seen = deque([here], maxlen=2)
+    totals = deque([here.terms[0]], maxlen=LENIENT)
     for number in range(done, done + iterations):
         move = curvature.solve(here.slope)
         image = here.image - torch.minimum(length, LONGEST_STEP / _rms(move)) * move
@@ -116,10 +123,11 @@ def lbfgs(  # noqa: PLR0913 - what it minimises and how much it may take are the
         there = Point(image, terms, slope * scale, learnt)
         since = seen[0] if number >= SETTLED else seen[-1]
         curvature.learn(there.image - since.image, there.slope - since.slope)
-        better = (there.terms[0] <= here.terms[0]) & there.slope.norm().isfinite()
+        better = (there.terms[0] <= torch.stack(list(totals)).max()) & there.slope.norm().isfinite()
         length = torch.where(better, (length * 2**0.5).clamp_max(1), length / 2)
         here = _chosen(better, there, here)
         seen.append(here)
+        totals.append(here.terms[0])
         yield here
 
 

@@ -132,7 +132,7 @@ class _Sight:
         if most is not None and plan.memory_bytes > MOST * most:
             needed = f"{plan.memory_bytes / 1e9:.1f} GB of memory, {plan.way}; there are {most / 1e9:.1f}"
             raise OutOfMemory(f"It would take about {needed}.")
-        if plan.way is not Way.WHOLE:
+        if plan.way is Way.CHECKPOINTED:
             device.keep_memory(large=False)
         swift = replace(self.swift, frugal=plan.way is Way.CHECKPOINTED)
         return replace(aim(self.vgg, subject, self.memory, tile=plan.tile), vgg=swift), plan

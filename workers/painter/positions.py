@@ -38,9 +38,14 @@ def share_of(m: Tensor | None) -> Tensor | float:
 
 def centred(v: Tensor, m: Tensor | None) -> tuple[Tensor, Tensor]:
     """Give the mean of each channel `(C, 1)`, and V less it."""
-    v = wide(v)
-    mean = weighted(v, m).sum(1, keepdim=True) / count_of(v, m)
+    mean = weighted(v, m).sum(1, keepdim=True, dtype=wide(v[:, :0]).dtype) / count_of(v, m)
     return mean, v - mean
+
+
+def spread(v: Tensor, m: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Give the mean of each channel `(C, 1)` and the covariance `(C, C)`, float32 at least."""
+    mean, covariance = _Spread.apply(v, m)
+    return mean, covariance
 
 
 def moments(v: Tensor, m: Tensor | None) -> Tensor:
@@ -67,6 +72,25 @@ class _Moments(torch.autograd.Function):
         v, m = ctx.saved_tensors
         slope = (slopes[0] + slopes[0].T).to(v.dtype)
         return weighted((v.T @ slope).T, m).to(v.dtype), None
+
+
+class _Spread(torch.autograd.Function):
+    """Mean and covariance, whose slope takes one product, in V's dtype, of what was centred in float32."""
+
+    @staticmethod
+    def forward(ctx: Any, v: Tensor, m: Tensor | None) -> tuple[Tensor, Tensor]:
+        mean, rest = centred(v, m)
+        count = count_of(v, m)
+        ctx.save_for_backward(rest.to(v.dtype), m)
+        return mean, weighted(rest, m) @ rest.T / count
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
+        along_mean, along_covariance = slopes
+        rest, m = ctx.saved_tensors
+        count = count_of(rest, m)
+        slope = ((along_covariance + along_covariance.T) / count).to(rest.dtype)
+        return weighted(((rest.T @ slope).add_((along_mean / count).to(rest.dtype).T)).T, m).to(rest.dtype), None
 
 
 def _in_parts(v: Tensor, m: Tensor | None) -> Tensor:

@@ -7,6 +7,9 @@ another pass takes it back through each tile to the pixels, where neighbouring t
 Each tile is looked at with a margin, so wide that the activations over the tile itself are those of the whole picture,
 and only these count. Tiles begin at multiples of 16, where all pools' grids begin anew; at the picture's own edges they
 have no margin, but the network's padding, as the whole picture has.
+
+What a pass has freed is given back to the system when it ends, and not before: pages that come back have to be cleared,
+which took a quarter of the time, and what pieces leave between them adds up from pass to pass.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from service.memory import GRID, LOOKS, even
+from workers.painter.device import give_back_memory
 from workers.painter.distances import Summed
 from workers.painter.losses import content_factor, wide
 from workers.painter.positions import share_of
@@ -95,19 +99,16 @@ def margin_of(network: Network, layers: Collection[str]) -> int:
 
 
 def _spans(length: int, side: int, margin: int) -> list[Span]:
+    """Part one axis. All are looked at in the same length, so that each fits where the last one's memory was freed."""
     own = even(length, side)
-    begins = range(0, max(1, length - GRID + 1), own)
-    return [
-        Span(begin, None, max(0, begin - margin), None)
-        if begin == begins[-1]
-        else Span(begin, begin + own, max(0, begin - margin), min(length, begin + own + margin))
-        for begin in begins
-    ]
-
-
-def _looked(height: int, width: int, side: int, margin: int) -> list[Tile]:
-    """Part a picture into tiles for looking at it without a graph, where those with one have sides of `side` pixels."""
-    return tiled(height, width, int(side * LOOKS), margin)
+    begins, seen = range(0, max(1, length - GRID + 1), own), own + 2 * margin
+    latest = max(0, -(-(length - seen) // GRID) * GRID)
+    spans = []
+    for begin in begins:
+        first = min(max(0, begin - margin), latest)
+        inner = begin != begins[-1]
+        spans.append(Span(begin, begin + own if inner else None, first, min(length, first + seen) if inner else None))
+    return spans
 
 
 def described(
@@ -116,13 +117,14 @@ def described(
     """Take the statistics of a painting `(1, 3, H, W)`, tile by tile; `mask` is that of some layers, `(N,)`."""
     height, width = image.shape[-2:]
     sums: dict[str, Tensor] = {}
-    for tile in _looked(height, width, side, margin_of(vgg.network, ways)):
+    for tile in tiled(height, width, side, margin_of(vgg.network, ways)):
         seen = activations(vgg, tile.cut(image), ways)
         for layer, way in ways.items():
             assert isinstance(way, Summed), "it needs the whole picture at once"
             stride = vgg.network.layers[layer].stride
             v, m = _positions(tile, seen[layer], mask.get(layer), stride, (height, width))
             sums[layer] = sums.get(layer, 0) + way.sums(v, m).double()
+    give_back_memory()
     found = {}
     for layer, way in ways.items():
         assert isinstance(way, Summed)
@@ -141,23 +143,24 @@ def looked_at(vgg: Vgg, image: Tensor, layers: Collection[str], side: int) -> di
         layer = vgg.network.layers[name]
         shape = (1, layer.channels, height // layer.stride, width // layer.stride)
         found[name] = image.new_empty(shape, dtype=vgg.dtype).to(memory_format=torch.channels_last)
-    for tile in _looked(height, width, side, margin_of(vgg.network, layers)) if layers else ():
+    for tile in tiled(height, width, side, margin_of(vgg.network, layers)) if layers else ():
         seen = activations(vgg, tile.cut(image), layers)
         for name, whole in found.items():
             stride = vgg.network.layers[name].stride
             tile.core_of_whole(whole, stride).copy_(tile.core(seen[name], stride))
+    give_back_memory()
     return found
 
 
 def terms(objective: Objective, image: Tensor) -> Tensor:
     """Measure an image as `Objective.terms` does, without a graph."""
     with torch.no_grad():
-        return _Whole(objective, image).terms()
+        return _Whole(objective, image, 1).terms()
 
 
 def gradient(objective: Objective, image: Tensor) -> tuple[Tensor, Tensor]:
     """Measure an image and find how its total changes with every pixel, as `targets.gradient` does."""
-    whole = _Whole(objective, image)
+    whole = _Whole(objective, image, LOOKS)
     with torch.enable_grad():
         measured = whole.terms()
         slope, *along = torch.autograd.grad(measured[0], [whole.image, *whole.leaves()], materialize_grads=True)
@@ -168,7 +171,7 @@ def gradient(objective: Objective, image: Tensor) -> tuple[Tensor, Tensor]:
 class _Whole:
     """The sums over a whole picture, of each style layer and part, and of each content layer's squares."""
 
-    def __init__(self, objective: Objective, image: Tensor) -> None:
+    def __init__(self, objective: Objective, image: Tensor, looks: float) -> None:
         self._objective = objective
         self._vgg = replace(objective.vgg, frugal=False)  # of a tile there is room for everything
         self.image = image.detach().requires_grad_()
@@ -177,7 +180,7 @@ class _Whole:
         margin = margin_of(objective.vgg.network, self._layers)
         assert objective.tile is not None, "the objective is measured as a whole"
         self._tiles = tiled(height, width, objective.tile, margin)
-        self._larger = _looked(height, width, objective.tile, margin)
+        self._larger = tiled(height, width, int(objective.tile * looks), margin)
         self._sums = {key: total.requires_grad_() for key, total in self._added_up().items()}
 
     def leaves(self) -> list[Tensor]:
@@ -211,6 +214,7 @@ class _Whole:
             with torch.enable_grad():
                 worth = torch.stack([(one.double() * known[key]).sum() for key, one in self._of(tile, part)]).sum()
             tile.cut(slope).add_(torch.autograd.grad(worth, part)[0])
+        give_back_memory()
 
     def _added_up(self) -> dict[tuple[str, int], Tensor]:
         sums: dict[tuple[str, int], Tensor] = {}
@@ -218,6 +222,7 @@ class _Whole:
             for tile in self._larger:
                 for key, one in self._of(tile, tile.cut(self.image)):
                     sums[key] = sums[key] + one if key in sums else one.double()
+        give_back_memory()
         return sums
 
     def _of(self, tile: Tile, part: Tensor) -> Iterator[tuple[tuple[str, int], Tensor]]:

@@ -113,9 +113,9 @@ def _run(vgg: Vgg, block: list[Layer], x: Tensor, layers: Collection[str]) -> tu
         x = _pool(vgg, x)
     found = {}
     for layer in block:
-        x = _convolve(vgg, x, layer.name)
+        x, aside = _convolve(vgg, x, layer.name)
         if layer.name in layers:
-            found[layer.name] = x
+            found[layer.name] = aside
     return x, found
 
 
@@ -125,27 +125,41 @@ def _normalised(vgg: Vgg, image: Tensor) -> Tensor:
     return ((image - mean) / std).to(first.weight.dtype, memory_format=torch.channels_last)
 
 
-def _convolve(vgg: Vgg, x: Tensor, layer: str) -> Tensor:
-    convolved: Tensor = _Convolution.apply(x, vgg, layer)
-    return convolved
+def _convolve(vgg: Vgg, x: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+    """Give what a layer passes on to the next, and the same once more for whoever else looks at it."""
+    onward, aside = _Convolution.apply(x, vgg, layer)
+    return onward, aside
 
 
 class _Convolution(torch.autograd.Function):
-    """A convolution with its ReLU, of which only what comes out is kept for the gradient: no kernel is trained."""
+    """A convolution with its ReLU, of which only what comes out is kept for the gradient: no kernel is trained.
+
+    What comes out is given twice, so that its slopes arrive one by one. That from the next layer is nobody else's, and
+    serves as the place where they are added up and the ReLU's part is taken.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, vgg: Vgg, layer: str) -> Tensor:
+    def forward(ctx: Any, x: Tensor, vgg: Vgg, layer: str) -> tuple[Tensor, Tensor]:
         ctx.kernel = vgg.kernels[layer]
         padded, ctx.padding = (x, 1) if vgg.padding == "zeros" else (F.pad(x, (1, 1, 1, 1), mode=vgg.padding), 0)
         activation: Tensor = ctx.kernel.activation(padded, ctx.padding).to(vgg.dtype)
         ctx.save_for_backward(activation)
-        return activation
+        ctx.set_materialize_grads(False)
+        return activation, activation.detach()
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *slopes: Tensor | None) -> tuple[Tensor | None, None, None]:
         (activation,) = ctx.saved_tensors
-        slope = torch.ops.aten.threshold_backward(slopes[0], activation, 0).to(ctx.kernel.weight.dtype)
-        slope = ctx.kernel.back(slope, ctx.padding)
+        onward, aside = slopes
+        if onward is None:
+            if aside is None:
+                return None, None, None
+            onward = torch.ops.aten.threshold_backward(aside, activation, 0)
+        else:
+            if aside is not None:
+                onward.add_(aside)
+            torch.ops.aten.threshold_backward(onward, activation, 0, grad_input=onward)
+        slope = ctx.kernel.back(onward.to(ctx.kernel.weight.dtype), ctx.padding)
         return slope if ctx.padding else _folded(slope), None, None
 
 
