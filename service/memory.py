@@ -55,8 +55,8 @@ AGAIN = (400, 350)
 and slopes, and what was asked for. Measured: 2000 bytes in float32, 1200 in bfloat16."""
 
 TILE = (385, 980)
-"""The same of a tile's pixel, besides what the layers keep. Measured: 3600 bytes in all in float32, 2280 in bfloat16, of
-which a third is gaps: memory is given back when all tiles have been looked at."""
+"""The same of a tile's pixel, besides what the layers keep. Measured: 3600 bytes in all in float32, 2280 in bfloat16; a
+third of it are gaps, for memory is given back when all tiles have been looked at."""
 
 LOOK_BYTES = 850
 """Of a pixel that is looked at without a gradient, as aims are, in float32 on every device: 800 were measured."""

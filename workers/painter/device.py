@@ -72,7 +72,7 @@ def keep_memory(*, large: bool = True) -> None:
 
 
 def give_back_memory() -> None:
-    """Give the system what was kept, and keep anew what is freed: a painting, or a pass over all its tiles, has ended."""
+    """Give the system what was kept, and keep what is freed anew: a painting has ended, or a pass over its tiles."""
     keep_memory()
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
