@@ -83,8 +83,8 @@ class PaintOptions(Frozen):
     pyramid: Literal["auto"] | tuple[Size, ...] = Field(
         "auto",
         max_length=8,
-        description="Coarser sizes to paint first, in pixels, ascending, all below size; [] for none. auto: none for "
-        "a start from a picture up to 1024, else halvings.",
+        description="Coarser sizes to paint first, in pixels, ascending, all below size; [] for none. auto: halvings "
+        "down to 64, or for a start from init_image to 512.",
     )
     pooling: Literal["max", "avg"] = Field("max", description="The network's pools.")
     padding: Literal["replicate", "zeros"] = Field(
@@ -121,17 +121,17 @@ _FIRST = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 _GRAM: Mapping[Normalization, LayerWeights] = MappingProxyType(
     {
-        "mean": dict(zip(_FIRST, (1500.0, 500.0, 40.0, 25.0, 40.0), strict=True)),
-        "gatys": dict.fromkeys(_FIRST, 1e8),
-        "sum": dict.fromkeys(_FIRST, 1e-5),
+        "mean": dict(zip(_FIRST, (60.0, 20.0, 1.6, 1.0, 1.6), strict=True)),
+        "gatys": dict.fromkeys(_FIRST, 4e6),
+        "sum": dict.fromkeys(_FIRST, 4e-7),
     }
 )
 
 _OTHERS: Mapping[StyleDistance, LayerWeights] = MappingProxyType(
     {
-        "mean_std": dict(zip(_FIRST, (500.0, 270.0, 30.0, 10.0, 18.0), strict=True)),
-        "gaussian_w2": dict(zip(_FIRST, (400.0, 110.0, 14.0, 5.5, 10.0), strict=True)),
-        "sliced_wasserstein": dict(zip(_FIRST, (700.0, 240.0, 40.0, 23.0, 36.0), strict=True)),
+        "mean_std": dict(zip(_FIRST, (20.0, 11.0, 1.2, 0.4, 0.72), strict=True)),
+        "gaussian_w2": dict(zip(_FIRST, (16.0, 4.4, 0.56, 0.22, 0.4), strict=True)),
+        "sliced_wasserstein": dict(zip(_FIRST, (28.0, 9.6, 1.6, 0.92, 1.4), strict=True)),
     }
 )
 """For `mean`."""

@@ -44,11 +44,13 @@ IDLE: Mapping[str, frozenset[str]] = {
 }
 """Of each kind, the options that it has no use for; preserve_color has a sentence of its own."""
 
-UNSCALED = 1024
-"""Longest side, in pixels, up to which a start from a picture needs no pyramid: strokes are found as fast without."""
+COARSEST = 64
+"""Longest side, in pixels, below which no pyramid goes by itself. There the deepest layers see the whole picture at
+once, and so the painting's largest forms are found."""
 
-COARSEST = 128
-"""Longest side, in pixels, below which no pyramid goes by itself: the deepest layers would see hardly anything."""
+UNSCALED = 1024
+"""Longest side, in pixels, up to which a start from a picture that was given for it has no pyramid, and half of which is
+the coarsest size beyond: coarser ones would leave little of it."""
 
 
 def resolve(spec: RenderSpec) -> RenderSpec:
@@ -107,12 +109,10 @@ def _layers(options: PaintOptions, posted: LayerWeights | str | None, default: L
 
 
 def _halvings(size: int, init: str, kind: str) -> tuple[int, ...]:
-    """Choose the coarser sizes of a pyramid: none where the start is a picture and the size moderate."""
-    if kind == "gram":
+    """Choose the coarser sizes of a pyramid."""
+    if kind == "gram" or (init == "image" and size <= UNSCALED):
         return ()
-    coarsest = UNSCALED // 2 if init in {"content", "image"} and size > UNSCALED else COARSEST
-    if init in {"content", "image"} and size <= UNSCALED:
-        return ()
+    coarsest = UNSCALED // 2 if init == "image" else COARSEST
     sizes = []
     while (size := size // 2) >= coarsest:
         sizes.append(size)

@@ -18,15 +18,15 @@ from tests.paintings import painted, pair
 
 CONTENT, STROKES, TILES = (Picture(picture) for picture in (landscape(), brush_strokes(), tiles()))
 LEFT, RIGHT = Picture(left_half()), Picture(255 - left_half())
-ALONE = {"size": 64, "iterations": 25, "pooling": "avg"}
-SMOOTH = {**ALONE, "content_weight": 100}
+ALONE = {"size": 64, "iterations": 12, "pooling": "avg"}
+SMOOTH = {**ALONE, "content_weight": 4}
 
 
 class Golden(NamedTuple):
     """A picture that was looked at.
 
     `tolerance` is a mean absolute difference in steps of 8 bits. One and two threads, and kernels for SSE4.1, AVX2 and
-    AVX-512, differ by up to 1.1 with max pools, 0.06 with average pools.
+    AVX-512, differ by up to 1.1 with max pools; with average pools by up to 0.3.
     """
 
     images: dict[str, Picture]
@@ -45,7 +45,7 @@ GOLDEN = {
             "/regions/1/content_mask": RIGHT,
         },
         {"options": SMOOTH, "regions": [{"style": 0}, {"style": 1}]},
-        0.2,
+        0.6,
     ),
     "texture": Golden({"/styles/0/image": STROKES}, {"kind": "texture", "options": {**ALONE, "iterations": 10}}, 0.3),
     "reconstruction": Golden(
@@ -65,7 +65,7 @@ GOLDEN = {
     ),
 }
 """A max pool jumps where two neighbours are nearly equal, and from there on two machines' pictures drift apart: after a
-few iterations the defaults can still be compared, an average pool keeps machines together for dozens."""
+few iterations the defaults can still be compared. An average pool keeps machines together for longer: a dozen."""
 
 
 def file(name: str) -> Path:

@@ -92,7 +92,7 @@ def test_regions_of_shallow_layers_are_painted_on_a_narrow_picture() -> None:
 def test_a_pyramid_that_nobody_asked_for_leaves_out_what_is_too_coarse() -> None:
     long = {"/styles/0/image": Picture(gradient(1000, 100))}
     assert fitted(long, kind="texture").options.pyramid == (256,)
-    assert fitted({"/styles/0/image": PAINTING}, kind="texture").options.pyramid == (128, 256)
+    assert fitted({"/styles/0/image": PAINTING}, kind="texture").options.pyramid == (64, 128, 256)
     asked = fitted(long, kind="texture", options={"pyramid": [128]})
     assert asked.options.pyramid == (128,)
     assert resolved({"/image": PAINTING}, kind="gram").options.pyramid == ()

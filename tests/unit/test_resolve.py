@@ -92,17 +92,22 @@ def test_the_ladder_of_a_reconstruction_goes_through_all_blocks() -> None:
 @pytest.mark.parametrize(
     ("kind", "size", "pyramid"),
     [
-        ("transfer", 1024, ()),
-        ("transfer", 2048, (512, 1024)),
-        ("transfer", 1100, (550,)),
-        ("texture", 512, (128, 256)),
-        ("texture", 200, ()),
-        ("reconstruction", 300, (150,)),
+        ("transfer", 100, ()),
+        ("transfer", 256, (64, 128)),
+        ("transfer", 1100, (68, 137, 275, 550)),
+        ("texture", 512, (64, 128, 256)),
+        ("texture", 200, (100,)),
+        ("reconstruction", 300, (75, 150)),
     ],
 )
 def test_a_pyramid_is_chosen_where_it_pays(kind: str, size: int, pyramid: tuple[int, ...]) -> None:
     assert spec(kind, options={"size": size}).options.pyramid == pyramid
     assert spec(kind, options={"size": size, "pyramid": []}).options.pyramid == ()
+
+
+@pytest.mark.parametrize(("size", "pyramid"), [(1024, ()), (1100, (550,)), (2048, (512, 1024))])
+def test_a_picture_that_is_to_be_painted_on_is_not_made_much_smaller(size: int, pyramid: tuple[int, ...]) -> None:
+    assert spec("transfer", "/init_image", options={"size": size}).options.pyramid == pyramid
 
 
 def test_a_tolerance_decides_how_long_to_paint_unless_told() -> None:

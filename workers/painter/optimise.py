@@ -34,8 +34,9 @@ FIRST_STEP, LONGEST_STEP = 0.01, 0.05
 """Root mean square of a step, in units of the image's 0..1. The first is taken before anything is known of the
 curvature; without the limit, half of the first steps overshoot where the pictures are drawn in flat colours."""
 
-MIN_COSINE = 1e-6
-"""Between a step and the change of slope along it: below, float32 can't tell its sign."""
+MIN_COSINE = 0.02
+"""Between a step and the change of slope along it. Below, there is hardly any curvature, and one such pair sends all
+later steps far along it: where a picture is drawn in flat colours, twenty iterations were lost to each."""
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 """What torch.optim.Adam knows of a parameter."""
@@ -82,6 +83,7 @@ def lbfgs(  # noqa: PLR0913 - what it minimises and how much it may take are the
 
     - What it knows before the first step is not the identity but a spectrum, see `Curvature`.
     - No line search: the unit step is nearly always good, and a second look at it costs as much as the next iteration.
+    - Steps are no longer than a limit, by which they are shortened before they are halved.
     - A step that brings the total above the highest of the last ten (Grippo, Lampariello & Lucidi, "A nonmonotone line
       search technique for Newton's method", 1986), or leaves the finite numbers, isn't taken. What it showed of the
       curvature is kept, and the next step from the same place is half as long. If it might not rise at all, descents in
@@ -116,7 +118,7 @@ def lbfgs(  # noqa: PLR0913 - what it minimises and how much it may take are the
     totals = deque([here.terms[0]], maxlen=LENIENT)
     for number in range(done, done + iterations):
         move = curvature.solve(here.slope)
-        image = here.image - torch.minimum(length, LONGEST_STEP / _rms(move)) * move
+        image = here.image - length * (LONGEST_STEP / _rms(move)).clamp_max(1) * move
         image = image.clamp_(0, 1)
         del move, slope  # of large pictures they are in the way
         terms, slope = evaluate(image)
