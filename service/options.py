@@ -138,7 +138,7 @@ _OTHERS: Mapping[StyleDistance, LayerWeights] = MappingProxyType(
 
 
 def style_layers(distance: StyleDistance, normalization: Normalization) -> LayerWeights:
-    """Give w_l where a client names no style layers, chosen by eye so that α = β = 1 is a good balance.
+    """Give w_l where a client names no style layers, such that α = β = 1 is a good balance in a pyramid.
 
     `mean` holds at every size. For Grams its layers are such that AlexNet, another network, finds the pictures closest
     to the painting at equal likeness to the photograph (docs/performance.md, "Quality"); for the other distances, every

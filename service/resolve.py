@@ -49,8 +49,8 @@ COARSEST = 64
 once, and so the painting's largest forms are found."""
 
 UNSCALED = 1024
-"""Longest side, in pixels, up to which a start from a picture that was given for it has no pyramid, and half of which is
-the coarsest size beyond: coarser ones would leave little of it."""
+"""Longest side, in pixels, up to which a start from a picture that was given for it has no pyramid. Beyond, half of this
+is the coarsest size; smaller ones would leave little of the picture."""
 
 
 def resolve(spec: RenderSpec) -> RenderSpec:

@@ -24,6 +24,7 @@ from tests.benchmarks.pairs import pair, scaled
 from tests.benchmarks.results import Look, Race
 from tests.paintings import painted
 from tests.paintings import pair as named
+from tests.specs import resolved
 from workers.painter.measure import gram_distance, lpips
 
 STEP, MOST = 4.0, 4**4
@@ -85,7 +86,9 @@ def _closer(looks: Sequence[Look], theirs: Look) -> Line:
 
 def _quick(race: Race) -> Line:
     _, of, size = race.name.split("-")
-    took = race.each * (1 + PRESETS["draft"]["iterations"])
+    draft = resolved(named(*pair(of)), preset="draft", options={"size": int(size)}).options
+    whole = sum((scale / int(size)) ** 2 for scale in (*draft.pyramid, draft.size))
+    took = race.each * (1 + PRESETS["draft"]["iterations"]) * whole
     return at_least(f"draft over A's whole run, times as fast, {of}, {size} px", TENTH, race.whole / took)
 
 
