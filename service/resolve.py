@@ -49,7 +49,7 @@ COARSEST = 64
 once, and so the painting's largest forms are found."""
 
 UNSCALED = 1024
-"""Longest side, in pixels, up to which a start from a picture that was given for it has no pyramid. Beyond, half of this
+"""Longest side, in pixels, up to which a start from a picture that was given for it has no pyramid. Beyond, half of it
 is the coarsest size; smaller ones would leave little of the picture."""
 
 

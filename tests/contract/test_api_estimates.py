@@ -18,8 +18,8 @@ from tests.crew import CPU, H100, at_work, taught
 pytestmark = pytest.mark.servers
 
 DRAFT: dict[str, Any] = {"preset": "draft"}
-GFLOP = 256 * 171 * 50 * 1_239_696 / 1e9
-"""Of a draft of a picture of 96 × 64 pixels: 256 × 171 pixels, 50 iterations."""
+GFLOP = (64 * 43 + 128 * 85 + 256 * 171) * 50 * 1_239_696 / 1e9
+"""Of a draft of a picture of 96 × 64 pixels: 256 × 171 pixels and two scales before, 50 iterations each."""
 
 
 def estimated(client: httpx.Client, **wish: Any) -> httpx.Response:
@@ -130,7 +130,7 @@ def test_a_job_that_would_run_far_too_long_is_refused_with_the_estimate(
     at_work(services, "w")
     answer = posted(client, **DRAFT, run_timeout_s=0.6 * 0.1 * GFLOP)
     assert_problem(answer, 422, "invalid_spec", "/run_timeout_s")
-    assert "about 27" in answer.json()["errors"][0]["detail"]
+    assert "about 35" in answer.json()["errors"][0]["detail"]
     assert posted(client, **DRAFT, run_timeout_s=0.75 * 0.1 * GFLOP).status_code == 202
     assert estimated(client, **DRAFT, run_timeout_s=1).status_code == 200
 

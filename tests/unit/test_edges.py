@@ -57,8 +57,8 @@ def unlikeness(pictures: list[Pixels]) -> dict[str, float]:
 
 
 def paintings(**options: Any) -> list[Pixels]:
-    """Paint several, since strokes fall as they will."""
-    chosen = {"size": 128, "iterations": 25, **options}
+    """Paint several, since strokes fall as they will, and at one scale, since large forms fall where they will too."""
+    chosen = {"size": 128, "iterations": 25, "pyramid": [], "content_weight": 0.04, **options}
     return [
         painted(pair(Picture(clouds(seed=seed)), Picture(brush_strokes(160, 160, 2500))), options=chosen)[1]
         .pictures["result"]

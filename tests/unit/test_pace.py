@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from service.pace import Device, Line, Pace, Running, Worker, devices_of, expected_s, run_s, run_taught, start_s
 from service.painting import Painting
-from service.work import Load
+from service.work import Load, iterations
 from tests.jobs import job
 
 CPU, GPU = Device("cpu", 8 * 10**9), Device("NVIDIA H100", 80 * 10**9)
@@ -127,13 +127,14 @@ def test_a_hundred_of_a_thousand_mixed_jobs_tell_when_the_last_one_starts(seed: 
 
 
 @pytest.mark.parametrize(
-    ("iterations", "resumed", "frugal", "teaches"),
-    [(100, False, False, True), (99, False, False, False), (100, True, False, False), (100, False, True, False)],
+    ("missing", "resumed", "frugal", "teaches"),
+    [(0, False, False, True), (1, False, False, False), (0, True, False, False), (0, False, True, False)],
 )
 def test_only_an_attempt_that_painted_the_whole_job_teaches(
-    iterations: int, *, resumed: bool, frugal: bool, teaches: bool
+    missing: int, *, resumed: bool, frugal: bool, teaches: bool
 ) -> None:
-    done = replace(job("t"), frugal=frugal)  # a hundred iterations
-    run = run_taught(done, Painting({}, {}, {}, iterations, "cpu", "00"), resumed=resumed, paint_s=5.0)
+    done = replace(job("t"), frugal=frugal)
+    painting = Painting({}, {}, {}, iterations(done.spec) - missing, "cpu", "00")
+    run = run_taught(done, painting, resumed=resumed, paint_s=5.0)
     assert (run is not None) == teaches
     assert run is None or (run.device, run.load, run.paint_s) == ("cpu", done.load, 5.0)
