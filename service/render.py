@@ -30,6 +30,7 @@ from service.log import log
 from service.pace import run_taught
 from service.saving import Saver, without_film
 from service.statistics import StoredStatistics
+from service.work import share_done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -175,7 +176,7 @@ def _followed(
                 log().info("job_resumed", iteration=resumed)
             if film is not None:
                 film.watch(step)
-            last = _progress(step, last)
+            last = _progress(job.spec, step, last)
             lease.note(last)
             saver.offer(step)
 
@@ -190,10 +191,10 @@ def _check(lease: Lease, saver: Saver, step: Step | None) -> None:
         raise
 
 
-def _progress(step: Step, last: Mapping[str, Any]) -> dict[str, Any]:
+def _progress(spec: RenderSpec, step: Step, last: Mapping[str, Any]) -> dict[str, Any]:
     loss = step.losses
     return {
-        "fraction": round(step.iteration / step.of, 4),
+        "fraction": round(share_done(spec, step.scale, step.of - step.iteration), 4),
         "phase": "paint",
         "scale": step.scale,
         "iteration": step.iteration,

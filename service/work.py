@@ -74,6 +74,19 @@ def iterations(spec: RenderSpec) -> int:
     return _iterations(spec) * len(scales(spec)) * len(_deepest_of_rungs(spec))
 
 
+def share_done(spec: RenderSpec, scale: int, left: int) -> float:
+    """Say how much of a painting's work is done, 0 to 1, when it is at a scale and so many iterations are left.
+
+    An iteration's work grows as its scale's pixels. One that a tolerance leaves out is done.
+    """
+    sizes, each = scales(spec), _iterations(spec)
+    later = [size**2 for size in sizes if size > scale]
+    rungs, here = divmod(left - each * len(later), each * len(sizes))
+    whole = each * sum(size**2 for size in sizes)
+    ahead = here * scale**2 + each * sum(later) + rungs * whole
+    return 1 - ahead / (whole * len(_deepest_of_rungs(spec)))
+
+
 def look_flop(spec: RenderSpec, deepest: Layer) -> float:
     """Count the operations of a pixel when a spec's network looks as far as one layer; a gradient takes as many more.
 

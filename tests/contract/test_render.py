@@ -173,7 +173,8 @@ def test_a_long_painting_keeps_its_lease(hasty: Services, tenant: str) -> None:
 
 
 def test_progress_is_seen_while_it_is_painted(hasty: Services, tenant: str) -> None:
-    job, seen = submitted(hasty, tenant), None
+    options = {"size": 96, "iterations": 2, "pyramid": []}
+    job, seen = submitted(hasty, tenant, options=options), None
 
     def watched(spec: RenderSpec, images: Images, **_: object) -> Generator[Step, None, Painting]:
         nonlocal seen

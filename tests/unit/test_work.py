@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.networks import NETWORKS
-from service.work import Load, iterations, load_of, look_flop, scales
+from service.work import Load, iterations, load_of, look_flop, scales, share_done
 from tests.specs import resolved
 
 
@@ -52,6 +52,29 @@ def test_every_scale_of_a_pyramid_counts() -> None:
     assert load(PAIR, options=options).gflop == pytest.approx(pixels * 10 * 1_239_696 / 1e9)
     spec = resolved(PAIR, options=options)
     assert (scales(spec), iterations(spec)) == ((128, 256, 512), 30)
+
+
+def test_what_is_done_is_counted_in_pixels() -> None:
+    spec = resolved(PAIR, options={"size": 512, "iterations": 10, "pyramid": [128, 256]})
+    whole = 10 * (1 + 4 + 16)
+    assert share_done(spec, 128, 30) == 0
+    assert share_done(spec, 128, 20) == pytest.approx(10 / whole)
+    assert share_done(spec, 256, 19) == pytest.approx((10 + 4) / whole)
+    assert share_done(spec, 512, 4) == pytest.approx((10 + 40 + 6 * 16) / whole)
+    assert share_done(spec, 512, 0) == 1
+
+
+@given(iterations=st.integers(1, 5), pyramid=st.sets(st.sampled_from([64, 100, 128])), ladder=st.booleans())
+def test_what_is_done_grows_with_each_step(iterations: int, pyramid: set[int], ladder: bool) -> None:
+    options = {"size": 200, "iterations": iterations, "pyramid": sorted(pyramid)}
+    spec = resolved({"/styles/0/image": Size(200, 200)}, kind="texture", ladder=ladder, options=options)
+    rungs = 5 if ladder else 1
+    at = [scale for _ in range(rungs) for scale in scales(spec) for _ in range(iterations)]
+    shares = [share_done(spec, at[0], len(at))]
+    shares += [share_done(spec, scale, len(at) - done) for done, scale in enumerate(at, 1)]
+    assert shares[0] == 0
+    assert shares[-1] == 1
+    assert shares == sorted(set(shares))
 
 
 def test_every_rung_of_a_ladder_counts_as_deep_as_it_looks() -> None:
