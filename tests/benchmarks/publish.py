@@ -16,16 +16,17 @@ PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 
 
 def tables(measured: Measured) -> dict[str, str]:
-    """Write each table for the page, by its name there."""
+    """Write each table of which something was measured for the page, by its name there."""
     looks = [look for look in measured.looks if not look.key.startswith("content_weight")]
-    return {
-        "goals": lines.markdown(lines.HEAD, map(lines.cells, goals(measured))),
-        "iteration": lines.markdown(iteration.HEAD, map(iteration.row, measured.costs)),
-        "ablation": lines.markdown(ablation.HEAD, (ablation.row(one, measured.tricks[0]) for one in measured.tricks)),
-        "races": lines.markdown(race.HEAD, map(race.row, measured.races)),
-        "paces": lines.markdown(race.PACES, map(race.pace_row, measured.paces)),
-        "quality": lines.markdown(quality.HEAD, (quality.row(look, measured.looks) for look in looks)),
+    found = {
+        "goals": (lines.HEAD, [lines.cells(line) for line in goals(measured)]),
+        "iteration": (iteration.HEAD, [iteration.row(cost) for cost in measured.costs]),
+        "ablation": (ablation.HEAD, [ablation.row(one, measured.tricks[0]) for one in measured.tricks]),
+        "races": (race.HEAD, [race.row(one) for one in measured.races]),
+        "paces": (race.PACES, [race.pace_row(one) for one in measured.paces]),
+        "quality": (quality.HEAD, [quality.row(look, measured.looks) for look in looks]),
     }
+    return {name: lines.markdown(head, rows) for name, (head, rows) in found.items() if rows}
 
 
 def placed(page: str, name: str, table: str) -> str:
