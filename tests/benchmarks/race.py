@@ -84,7 +84,7 @@ def lines(found: Sequence[Race], names: Sequence[str]) -> list[Line]:
         if len(there) < len(asked):
             what += f", {len(there)} of {len(asked)} pairs"
         if not there:
-            written.append(Line(what, f"≥ {GOALS[which]:g} ×", "no curve is kept", None))
+            written.append(Line(what, f"≥ {GOALS[which]:g} ×", "not raced", None))
             continue
         worst = min(there, key=lambda one: one.ratio)
         written.append(at_least(what, GOALS[which], worst.ratio)._replace(measured=times(worst)))
