@@ -28,7 +28,7 @@ SETTLED = 50
 first iterations 1 %; over three steps it is no better."""
 
 LENIENT = 10
-"""Totals, the newest, of which a step may not exceed the highest; 5 are as good."""
+"""Totals, the newest, of which a step may not exceed the highest; where both were tried, 5 gave the same."""
 
 FIRST_STEP, LONGEST_STEP = 0.01, 0.05
 """Root mean square of a step, in units of the image's 0..1. The first is taken before anything is known of the
