@@ -46,8 +46,8 @@ def end_leftovers(folder: Folder) -> list[str]:
         StackError: a process can't be ended.
     """
     found = processes_of(folder)
-    names = [f"{_name(process)} ({process.pid})" for process in found]
-    if found and names[0].startswith(SUPERVISOR):
+    names = [f"{name} ({process.pid})" for process in found if (name := _name(process))]
+    if names and names[0].startswith(SUPERVISOR):
         _ask(found[:1], psutil.Process.terminate)
         _wait_until_gone(folder, ORDERLY_S)
     _end(folder)
@@ -102,8 +102,8 @@ def _belongs(process: psutil.Process, folder: Folder) -> bool:
         return False
 
 
-def _name(process: psutil.Process) -> str:
+def _name(process: psutil.Process) -> str | None:
     try:
         return str(process.environ().get("SUPERVISOR_PROCESS_NAME", SUPERVISOR))
     except psutil.Error:
-        return "ended"
+        return None  # it ended after it was found

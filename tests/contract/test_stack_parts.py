@@ -189,7 +189,8 @@ def test_processes_that_lost_their_supervisor_are_found_and_ended(tmp_path: Path
 
         names = end_leftovers(stores.folder)
 
-        assert sorted(name.split()[0] for name in names) == ["redis", "s3"]
+        # SeaweedFS may have died of SIGPIPE by then: the supervisor that read its log is gone.
+        assert {name.split()[0] for name in names} in ({"redis", "s3"}, {"redis"})
         assert processes_of(stores.folder) == []
 
 

@@ -90,7 +90,7 @@ def test_the_curl_story_of_the_readme_holds(stack: RunningStack, photograph: byt
         spec = {"kind": "transfer", "content": content, "styles": [{"image": style}], **QUICK}
         posted = http.post("/v1/jobs", json=spec)
         path = posted.headers["location"]
-        while not (job := http.get(path).json())["terminal"]:
+        while not (job := http.get(path, headers={"Prefer": "wait=5"}).json())["terminal"]:
             pass
         assert job["status"] == "succeeded"
         redirect = http.get(f"{path}/result")
