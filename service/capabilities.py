@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import service
 from service.networks import NETWORKS
-from service.options import CONTENT_LAYERS, PRESETS
+from service.options import ANCHORED_LAYERS, PRESETS
 from service.pace import devices_of
 from service.spec import MAX_LABELS, MAX_REGIONS, MAX_STYLES
 
@@ -60,7 +60,7 @@ def capabilities(*, services: Services) -> Capabilities:
     return Capabilities(
         version=service.__version__,
         networks={name: list(network.layers) for name, network in NETWORKS.items()},
-        content_layers=dict(CONTENT_LAYERS),
+        content_layers=dict(ANCHORED_LAYERS),
         presets={name: dict(options) for name, options in PRESETS.items()},
         limits={
             "size_pixels": settings.size_max,

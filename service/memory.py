@@ -45,12 +45,12 @@ GAPS_BYTES = (1500, 250 * 10**6)
 """What is freed in pieces too small to be given back, where activations are computed again: of a pixel, and at most.
 Measured: 290 MB at 512 px."""
 
-WHOLE = (490, 350)
+WHOLE = (490, 318)
 """Of a pixel, values in the network's precision and bytes besides what the layers keep: slopes on their way back, the
 statistics' copies, places of the pools' maxima, and gaps, for freed memory is kept. Measured: 3700 to 4100 bytes in all
 in float32 with 20 steps, 2200 in bfloat16."""
 
-AGAIN = (400, 350)
+AGAIN = (400, 318)
 """The same in all, where activations are computed again and freed memory is given back: the first block's activations
 and slopes, and what was asked for. Measured: 2000 bytes in float32, 1200 in bfloat16."""
 
@@ -73,6 +73,9 @@ number, while a step is taken or the total variation's slope, when there is no t
 
 STYLE_BYTES = 15
 """Of a style's pixel: the painting, as it came and in float32."""
+
+PHOTOGRAPH_BYTES = 15
+"""Of a photograph's pixel in tiles: itself as it came and in float32."""
 
 MASK_BYTES = 13
 """Of a region's pixel: its mask as it came, in float32, and on each layer's grid."""
@@ -158,7 +161,8 @@ def plans(spec: RenderSpec, images: Mapping[str, Sized], room: Room, longest: in
     if spec.kind == "gram":
         return [Plan(Way.WHOLE, None, 0, round(PROCESS_BYTES + pixels * LOOK_BYTES))]
     sorts = bool(spec.styles) and spec.options.style_distance == "sliced_wasserstein"
-    passing, look = SORTED_BYTES * sorts, max(styles, default=0) * LOOK_BYTES
+    passing, look = float(SORTED_BYTES * sorts), max(styles, default=0) * LOOK_BYTES
+    passing += _content_bytes(spec, tiled=False)
     own = _bytes(WHOLE, room) + _kept_bytes(spec, room) + passing + _remembered_bytes(spec, STEPS, 4)
     again = _bytes(AGAIN, room) + passing + _remembered_bytes(spec, FEW_STEPS, 2)
     held = PROCESS_BYTES + STYLE_BYTES * sum(styles) + MASK_BYTES * pixels * len(spec.regions)
@@ -196,7 +200,8 @@ def _tiled_bytes(spec: RenderSpec, size: tuple[int, int], tile: int, room: Room)
     if spec.styles and spec.options.style_distance != "gram":
         a_pixel += WIDE_BYTES
     passing = max(_seen(size, tile) * a_pixel, _seen(size, int(tile * LOOKS)) * LOOK_BYTES)
-    always = _remembered_bytes(spec, FEW_STEPS, 2) + _content_bytes(spec)
+    always = _remembered_bytes(spec, FEW_STEPS, 2) + _content_bytes(spec, tiled=True)
+    always += PHOTOGRAPH_BYTES if spec.content else 0
     return pixels * always + max(pixels * HELD_BYTES + passing, pixels * STEP_BYTES)
 
 
@@ -232,14 +237,13 @@ def _kept_bytes(spec: RenderSpec, room: Room) -> float:
     return room.activation_bytes * sum(layer.channels / layer.stride**2 for layer in layers_seen(spec))
 
 
-def _content_bytes(spec: RenderSpec) -> float:
-    """What is kept of the photograph's pixel: itself as it came and in float32, and its activations in float32."""
+def _content_bytes(spec: RenderSpec, *, tiled: bool) -> float:
+    """What is kept of the photograph's pixel: its activations in float32, but for what tiles look at anew."""
     if spec.content is None:
         return 0
     known = NETWORKS[spec.options.network].layers
-    return 5 * _VALUES + 4 * sum(
-        known[name].channels / known[name].stride ** 2 for name in spec.options.content_layers or ()
-    )
+    kept = (known[name] for name in spec.options.content_layers or ())
+    return 4 * sum(layer.channels / layer.stride**2 for layer in kept if layer.stride > 1 or not tiled)
 
 
 def _remembered_bytes(spec: RenderSpec, steps: int, a_value: int) -> int:

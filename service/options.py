@@ -39,7 +39,8 @@ class PaintOptions(Frozen):
     content_layers: LayerWeights | Literal["all"] | None = Field(
         None,
         description='Layers that carry the content, with their weights, or "all" (1.0 each); '
-        "null: relu4_2, and for the ladder of a reconstruction relu1_2 to relu5_2.",
+        "null: relu4_2, with relu1_1 in a transfer where normalization is mean; for the ladder of a reconstruction "
+        "relu1_2 to relu5_2.",
     )
     style_layers: LayerWeights | Literal["all"] | None = Field(
         None,
@@ -113,6 +114,10 @@ CONVERGED_AFTER = 1000
 """Iterations at most where a tolerance decides."""
 
 CONTENT_LAYERS: LayerWeights = {"relu4_2": 1.0}
+"""As published, in what is as published: a reconstruction, and sums over positions."""
+
+ANCHORED_LAYERS: LayerWeights = {"relu4_2": 1.0, "relu1_1": 5.0}
+"""Of a transfer: forms by a deep layer, and by the first the photograph's own light and colours, each in its place."""
 
 LADDER_LAYERS: LayerWeights = dict.fromkeys(("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2"), 1.0)
 """Of a reconstruction: the second of each block, as in figure 1 of Gatys, Ecker & Bethge, CVPR 2016."""
@@ -121,7 +126,7 @@ _FIRST = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 _GRAM: Mapping[Normalization, LayerWeights] = MappingProxyType(
     {
-        "mean": dict(zip(_FIRST, (60.0, 20.0, 1.6, 1.0, 1.6), strict=True)),
+        "mean": dict(zip(_FIRST, (150.0, 50.0, 4.0, 2.5, 4.0), strict=True)),
         "gatys": dict.fromkeys(_FIRST, 4e6),
         "sum": dict.fromkeys(_FIRST, 4e-7),
     }
@@ -129,12 +134,20 @@ _GRAM: Mapping[Normalization, LayerWeights] = MappingProxyType(
 
 _OTHERS: Mapping[StyleDistance, LayerWeights] = MappingProxyType(
     {
-        "mean_std": dict(zip(_FIRST, (20.0, 11.0, 1.2, 0.4, 0.72), strict=True)),
-        "gaussian_w2": dict(zip(_FIRST, (16.0, 4.4, 0.56, 0.22, 0.4), strict=True)),
-        "sliced_wasserstein": dict(zip(_FIRST, (28.0, 9.6, 1.6, 0.92, 1.4), strict=True)),
+        "mean_std": dict(zip(_FIRST, (50.0, 27.5, 3.0, 1.0, 1.8), strict=True)),
+        "gaussian_w2": dict(zip(_FIRST, (40.0, 11.0, 1.4, 0.55, 1.0), strict=True)),
+        "sliced_wasserstein": dict(zip(_FIRST, (70.0, 24.0, 4.0, 2.3, 3.5), strict=True)),
     }
 )
 """For `mean`."""
+
+ALONE = 0.4
+"""Of `mean`'s weights of style layers, where relu4_2 is all that holds against them."""
+
+
+def content_layers(normalization: Normalization) -> LayerWeights:
+    """Give the layers of a transfer's content where a client names none."""
+    return dict(ANCHORED_LAYERS if normalization == "mean" else CONTENT_LAYERS)
 
 
 def style_layers(distance: StyleDistance, normalization: Normalization) -> LayerWeights:
@@ -152,4 +165,5 @@ def style_layers(distance: StyleDistance, normalization: Normalization) -> Layer
     if normalization == "mean":
         return dict(weights)
     content = {"sum": 1.0, "gatys": 0.5}[normalization] * 512 * 64 * 48  # what the content's mean is multiplied by
+    content *= ALONE
     return {layer: weight * content / channels[layer].channels for layer, weight in weights.items()}

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from service.errors import FieldProblem, InvalidSpec, pointer_to
 from service.networks import NETWORKS
-from service.options import CONTENT_LAYERS, CONVERGED_AFTER, LADDER_LAYERS, PRESETS, PaintOptions, style_layers
+from service.options import (
+    CONTENT_LAYERS,
+    CONVERGED_AFTER,
+    LADDER_LAYERS,
+    PRESETS,
+    PaintOptions,
+    content_layers,
+    style_layers,
+)
 
 if TYPE_CHECKING:
     from service.options import LayerWeights
@@ -77,7 +85,8 @@ def resolve(spec: RenderSpec) -> RenderSpec:
 
 def _defaults(options: PaintOptions, spec: RenderSpec) -> dict[str, Any]:
     init = options.init or ("image" if spec.init_image else "content" if spec.kind == "transfer" else "noise")
-    content = LADDER_LAYERS if spec.ladder and spec.kind == "reconstruction" else CONTENT_LAYERS
+    alone = LADDER_LAYERS if spec.ladder else CONTENT_LAYERS
+    content = content_layers(options.normalization) if spec.kind == "transfer" else alone
     to_convergence = options.tolerance is not None and spec.options.iterations is None
     return {
         "content_layers": _layers(options, options.content_layers, content),

@@ -51,6 +51,7 @@ def aim_a(pair: Pair, size: int) -> Objective:
         "size": size,
         "padding": "zeros",
         "content_weight": CONTENT_A * CAFFE_SCALE**2,
+        "content_layers": {"relu4_2": 1.0},
         "style_layers": {
             layer: STYLE_A * CAFFE_SCALE**4 / NETWORKS["vgg16"].layers[layer].channels ** 2 for layer in STYLE
         },

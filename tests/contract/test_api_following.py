@@ -193,6 +193,6 @@ def test_a_client_can_ask_what_can_be_asked_for(client: httpx.Client, services: 
     assert set(can["networks"]) == {"vgg16", "vgg19"}
     assert can["presets"]["draft"] == {"size": 256, "iterations": 50}
     assert can["limits"]["size_pixels"] == services.settings.size_max
-    assert (can["workers"], can["content_layers"]) == (1, {"relu4_2": 1.0})
+    assert (can["workers"], can["content_layers"]) == (1, {"relu4_2": 1.0, "relu1_1": 5.0})
     assert can["version"]
     assert_problem(httpx.get(f"{client.base_url}/v1/capabilities"), 401, "unauthorized")

@@ -82,6 +82,15 @@ def test_each_distance_and_normalization_has_style_weights_of_its_own(
     assert list(style_layers(distance, normalization)) == ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
 
 
+@pytest.mark.parametrize(
+    ("normalization", "layers"), [("mean", ["relu4_2", "relu1_1"]), ("sum", ["relu4_2"]), ("gatys", ["relu4_2"])]
+)
+def test_the_first_layer_is_content_too_but_where_sums_are_compared_as_published(
+    normalization: Normalization, layers: list[str]
+) -> None:
+    assert list(spec(options={"normalization": normalization}).options.content_layers or ()) == layers
+
+
 def test_the_ladder_of_a_reconstruction_goes_through_all_blocks() -> None:
     assert list(spec("reconstruction", ladder=True).options.content_layers or ()) == [
         "relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2",

@@ -76,6 +76,15 @@ def test_terms_and_slope_are_those_of_the_whole(distance: str, padding: str, poo
     assert_same(subject, *both(vgg, subject), to=1e-4)
 
 
+def test_of_the_photograph_nothing_is_kept_for_layers_that_see_every_pixel() -> None:
+    layers = {"relu2_1": 1.0, "relu1_2": 0.5, "relu1_1": 2.0}
+    vgg, subject = subject_of(options={"content_layers": layers})
+    whole, parted = both(vgg, subject)
+    assert_same(subject, whole, parted, to=1e-4)
+    assert [name for name, p in parted.content.items() if p is not None] == ["relu2_1"]
+    assert list(parted.content) == list(whole.content) == ["relu1_1", "relu1_2", "relu2_1"]
+
+
 @pytest.mark.parametrize("normalization", ["sum", "gatys"])
 @pytest.mark.parametrize("distance", ["gram", "gaussian_w2"])
 def test_so_they_are_in_every_normalization(distance: str, normalization: str) -> None:

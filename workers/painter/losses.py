@@ -20,7 +20,7 @@ Terms are taken in float32 at least, autocast or not: a Gram of half floats over
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -32,14 +32,30 @@ if TYPE_CHECKING:
 
 def content_term(x: Tensor, p: Tensor, normalization: Normalization) -> Tensor:
     """Measure how far activations `x` are from `p`, both `(1, C, H, W)`; a scalar."""
-    with _full_precision(x):
-        squares = (wide(x) - wide(p)).square().sum()
-        return squares * content_factor(p, normalization)
+    return squares(x, p) * content_factor(p.numel(), normalization)
 
 
-def content_factor(p: Tensor, normalization: Normalization) -> float:
-    """Give what Σ (p − x)² is multiplied by."""
-    return {"sum": 1.0, "gatys": 0.5, "mean": 1 / p.numel()}[normalization]
+def content_factor(count: int, normalization: Normalization) -> float:
+    """Give what Σ (p − x)² over so many values is multiplied by."""
+    return {"sum": 1.0, "gatys": 0.5, "mean": 1 / count}[normalization]
+
+
+def squares(x: Tensor, p: Tensor) -> Tensor:
+    """Give Σ (p − x)², of values in any precision, in float32 at least; only `x` and `p` are kept for the slope."""
+    summed: Tensor = _Squares.apply(x, wide(p))
+    return summed
+
+
+class _Squares(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, p: Tensor) -> Tensor:
+        ctx.save_for_backward(x, p)
+        return torch.sub(x, p).square_().sum()
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
+        x, p = ctx.saved_tensors
+        return torch.sub(x, p).mul_(2 * slopes[0]).to(x), None
 
 
 def total_variation(image: Tensor, normalization: Normalization) -> Tensor:

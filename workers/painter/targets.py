@@ -55,15 +55,18 @@ class Objective:
     Attributes:
         vgg: the network that looks.
         options: resolved, so that every layer has its weight.
-        content: of each content layer, the photograph's activations `(1, C, H, W)`.
+        content: of each content layer, the photograph's activations `(1, C, H, W)`; in tiles, None for a layer that
+            sees every pixel: its are looked at anew in each tile, for kept they would take more than all else.
+        photograph: as the network sees it, `(1, 3, H, W)`, where there is one.
         style: of each style layer, what each part of the picture aims at.
         tile: the side of the tiles in which pictures are looked at, in pixels; None: as a whole.
     """
 
     vgg: Vgg
     options: PaintOptions
-    content: Mapping[str, Tensor]
+    content: Mapping[str, Tensor | None]
     style: Mapping[str, tuple[Goal, ...]]
+    photograph: Tensor | None = None
     tile: int | None = None
 
     def terms(self, image: Tensor) -> Tensor:
@@ -77,7 +80,9 @@ class Objective:
             return tiles.terms(self, image)
         normalization = self.options.normalization
         seen = activations(self.vgg, self.seen(image), {*self.content, *self.style})
-        contents = {layer: content_term(seen[layer], p, normalization) for layer, p in self.content.items()}
+        contents = {
+            layer: content_term(seen[layer], p, normalization) for layer, p in self.content.items() if p is not None
+        }
         styles = {layer: _style_term(seen[layer], goals) for layer, goals in self.style.items()}
         return self.weighted(image, contents, styles)
 
@@ -114,11 +119,15 @@ def aim(vgg: Vgg, subject: Subject, memory: Memory | None = None, *, tile: int |
     What a memory knows of the styles is not looked at again. With a `tile` everything is looked at in tiles with sides
     of so many pixels, a multiple of 16.
     """
-    options, content = subject.spec.options, {}
+    options, photograph = subject.spec.options, None
+    content: Mapping[str, Tensor | None] = {}
     if subject.content is not None:
-        image, layers = _seen_in(options, subject.content), named(options.content_layers)
-        content = activations(vgg, image, layers) if tile is None else tiles.looked_at(vgg, image, layers, tile)
-    return Objective(vgg, options, content, _styles(vgg, subject, memory, tile) if subject.parts else {}, tile)
+        photograph, layers = _seen_in(options, subject.content), named(options.content_layers)
+        content = (
+            activations(vgg, photograph, layers) if tile is None else tiles.looked_at(vgg, photograph, layers, tile)
+        )
+    style = _styles(vgg, subject, memory, tile) if subject.parts else {}
+    return Objective(vgg, options, content, style, photograph, tile)
 
 
 def gradient(objective: Objective, image: Tensor) -> tuple[Tensor, Tensor]:

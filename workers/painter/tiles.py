@@ -23,7 +23,7 @@ import torch
 from service.memory import GRID, LOOKS, even
 from workers.painter.device import give_back_memory
 from workers.painter.distances import Summed
-from workers.painter.losses import content_factor, wide
+from workers.painter.losses import content_factor, squares, wide
 from workers.painter.positions import share_of
 from workers.painter.vgg import activations
 
@@ -135,21 +135,26 @@ def described(
     return found
 
 
-def looked_at(vgg: Vgg, image: Tensor, layers: Collection[str], side: int) -> dict[str, Tensor]:
-    """Give the activations of a picture `(1, 3, H, W)`, whole, as `vgg.activations` does, without a graph."""
+def looked_at(vgg: Vgg, image: Tensor, layers: Collection[str], side: int) -> dict[str, Tensor | None]:
+    """Give the activations of a picture `(1, 3, H, W)`, whole, as `vgg.activations` does, without a graph.
+
+    Of layers that see every pixel they are not given, but None.
+    """
     height, width = image.shape[-2:]
-    found = {}
+    found: dict[str, Tensor] = {}
     for name in layers:
         layer = vgg.network.layers[name]
+        if layer.stride == 1:
+            continue
         shape = (1, layer.channels, height // layer.stride, width // layer.stride)
         found[name] = image.new_empty(shape, dtype=vgg.dtype).to(memory_format=torch.channels_last)
-    for tile in tiled(height, width, side, margin_of(vgg.network, layers)) if layers else ():
-        seen = activations(vgg, tile.cut(image), layers)
+    for tile in tiled(height, width, side, margin_of(vgg.network, found)) if found else ():
+        seen = activations(vgg, tile.cut(image), found)
         for name, whole in found.items():
             stride = vgg.network.layers[name].stride
             tile.core_of_whole(whole, stride).copy_(tile.core(seen[name], stride))
     give_back_memory()
-    return found
+    return {name: found.get(name) for name in vgg.network.layers if name in layers}
 
 
 def terms(objective: Objective, image: Tensor) -> Tensor:
@@ -190,10 +195,10 @@ class _Whole:
     def terms(self) -> Tensor:
         """Make the objective of the sums."""
         objective, sums = self._objective, self._sums
-        dtype = self.image.dtype
+        dtype, normalization = self.image.dtype, objective.options.normalization
         contents = {
-            layer: (sums[layer, -1] * content_factor(p, objective.options.normalization)).to(dtype)
-            for layer, p in objective.content.items()
+            layer: (sums[layer, -1] * content_factor(self._values(layer), normalization)).to(dtype)
+            for layer in objective.content
         }
         styles = {}
         for layer, goals in objective.style.items():
@@ -230,15 +235,31 @@ class _Whole:
         objective, known = self._objective, self._objective.vgg.network.layers
         height, width = self.image.shape[-2:]
         seen = activations(self._vgg, objective.seen(part), self._layers)
+        anew = self._anew(tile)
         for layer, p in objective.content.items():
             stride = known[layer].stride
-            ours, wanted = tile.core(seen[layer], stride), tile.core_of_whole(p, stride)
-            yield (layer, -1), (wide(ours) - wide(wanted)).square().sum()
+            wanted = tile.core(anew[layer], stride) if p is None else tile.core_of_whole(p, stride)
+            yield (layer, -1), squares(tile.core(seen[layer], stride), wanted)
         for layer, goals in objective.style.items():
             for n, goal in enumerate(goals):
                 assert isinstance(goal.way, Summed), "it needs the whole picture at once"
                 v, m = _positions(tile, seen[layer], goal.mask, known[layer].stride, (height, width))
                 yield (layer, n), goal.way.sums(v, m)
+
+    def _anew(self, tile: Tile) -> dict[str, Tensor]:
+        """Look at the photograph once more, for what isn't kept of it."""
+        photograph = self._objective.photograph
+        layers = [name for name, p in self._objective.content.items() if p is None]
+        if not layers or photograph is None:
+            return {}
+        with torch.no_grad():
+            return activations(self._vgg, tile.cut(photograph), layers)
+
+    def _values(self, layer: str) -> int:
+        """Count a layer's activations of the whole picture."""
+        known = self._vgg.network.layers[layer]
+        height, width = self.image.shape[-2:]
+        return known.channels * (height // known.stride) * (width // known.stride)
 
 
 def _positions(
