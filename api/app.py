@@ -16,7 +16,19 @@ from api.examples import exemplify
 from api.hub import Hub
 from api.intake import Intake
 from api.limits import BodyCap, RequestId
-from api.routes import batches, capabilities, estimates, events, health, jobs, keys, styles, uploads, webhooks
+from api.routes import (
+    batches,
+    capabilities,
+    estimates,
+    events,
+    health,
+    jobs,
+    keys,
+    studio,
+    styles,
+    uploads,
+    webhooks,
+)
 from api.wire.key import KeyIn
 from api.wire.problem import ProblemOut
 from api.wire.webhook import WebhookEventOut, WebhookIn
@@ -60,7 +72,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services, app.state.hub, app.state.intake = services, Hub(services.events), Intake()
     problems.install(app)
-    for room in (jobs, events, batches, uploads, styles, estimates, webhooks, keys, capabilities, health):
+    for room in (jobs, events, batches, uploads, styles, estimates, webhooks, keys, capabilities, health, studio):
         app.include_router(room.router)
     for event in get_args(EventType):
         app.webhooks.add_api_route(event, told, methods=["POST"], name=event, summary=event, status_code=204)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from service.errors import NoResult
-from service.job import Job, JobState, OutputFile
+from service.job import Input, Job, JobState, OutputFile
 from service.pace import expected_s, start_s
 
 if TYPE_CHECKING:
@@ -29,6 +29,15 @@ class Published:
     """An output and the presigned URL that serves it."""
 
     file: OutputFile
+    url: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture that was taken in, and the presigned URL that serves it."""
+
+    image: Input
     url: str = field(repr=False)
     expires_at: datetime
 
@@ -93,6 +102,23 @@ def output_url(tenant: str, job_id: str, name: str, *, services: Services) -> st
     raise NoResult(job_id=job_id, name=name, status=job.state, final=job.state.terminal)
 
 
+def inputs(tenant: str, job_id: str, *, services: Services) -> list[Shown]:
+    """Say where the pictures that a job was posted with can be had, as they were taken in.
+
+    Raises:
+        NotFound, Gone: the tenant has no such job, or no longer.
+    """
+    return [
+        Shown(image, *image_url(image.key, f"impasto-{job_id}-input-{n}.png", services=services))
+        for n, image in enumerate(services.jobs.get(tenant, job_id).inputs)
+    ]
+
+
+def image_url(key: str, filename: str, *, services: Services) -> tuple[str, datetime]:
+    """Sign a short-lived URL of a normalised image, and say until when it serves."""
+    return _signed(key, filename, content_type="image/png", services=services)
+
+
 def preview_url(job: Job, *, services: Services) -> str:
     """Give a short-lived URL of how a job looks so far.
 
@@ -111,8 +137,11 @@ def preview_url(job: Job, *, services: Services) -> str:
 
 def _published(job: Job, file: OutputFile, *, services: Services) -> Published:
     name = f"impasto-{job.id}-{file.key.rpartition('/')[2]}"
+    return Published(file, *_signed(file.key, name, content_type=file.content_type, services=services))
+
+
+def _signed(key: str, filename: str, *, content_type: str, services: Services) -> tuple[str, datetime]:
     # Twice: an answer may be kept for one window and its URL must still work for another.
     ttl_s = 2 * services.settings.presign_ttl_s
     expires_at = datetime.now(UTC) + timedelta(seconds=ttl_s)
-    url = services.blobs.presign(file.key, filename=name, content_type=file.content_type, ttl_s=ttl_s)
-    return Published(file, url, expires_at)
+    return services.blobs.presign(key, filename=filename, content_type=content_type, ttl_s=ttl_s), expires_at

@@ -18,12 +18,12 @@ from api.forms import BODIES, read_spec
 from api.hub import terminal_within
 from api.idempotency import IdempotencyKey, answered_once
 from api.prefer import Prefer, applied, wait_s
-from api.wire.job import JobOut, JobsOut
+from api.wire.job import InputOut, InputsOut, JobOut, JobsOut
 from service.cancel import cancel
 from service.forget import forget
 from service.prepare import fingerprint
 from service.submit import retry, submit
-from service.track import Tracked, describe, listed, output_url, preview_url, track
+from service.track import Tracked, describe, inputs, listed, output_url, preview_url, track
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -153,6 +153,12 @@ def get_preview(job_id: str, caller: Reader, services: TheServices) -> str:
 def get_timelapse(job_id: str, caller: Reader, services: TheServices) -> str:
     """Redirect to a short-lived URL of the film, where the job was asked for one."""
     return output_url(caller.tenant, job_id, "timelapse", services=services)
+
+
+@router.get("/{job_id}/inputs", summary="See what a job was posted with")
+def get_inputs(job_id: str, caller: Reader, services: TheServices) -> InputsOut:
+    """Name the pictures that a job was posted with, each with a short-lived URL."""
+    return InputsOut(items=[InputOut.of(shown) for shown in inputs(caller.tenant, job_id, services=services)])
 
 
 @router.post("/{job_id}/retry", status_code=202, response_model=JobOut, summary="Paint a job again")

@@ -30,7 +30,7 @@ async def create_style(
 
     def post(style_id: str | None) -> str:
         style = make_style(spec, tenant=caller.tenant, services=services, style_id=style_id)
-        return StyleOut.of(style).model_dump_json()
+        return StyleOut.of(style, services=services).model_dump_json()
 
     answer = await intake.run(
         caller.tenant, answered_once, idempotency_key, fingerprint(spec), post, tenant=caller.tenant, services=services
@@ -51,13 +51,13 @@ def list_styles(  # noqa: PLR0913, PLR0917 - what a request brings
     """List your styles, newest first, a page at a time. What is made meanwhile shifts no page."""
     found, mark = services.styles.page(caller.tenant, after=pages.mark_of(cursor), limit=limit)
     following = pages.lead_on(request, response, pages.cursor_of(mark))
-    return StylesOut(items=[StyleOut.of(style) for style in found], next_cursor=following)
+    return StylesOut(items=[StyleOut.of(style, services=services) for style in found], next_cursor=following)
 
 
 @router.get("/{style_id}", summary="Get a style")
 def get_style(style_id: str, caller: Reader, services: TheServices) -> StyleOut:
     """Say what is known of a style."""
-    return StyleOut.of(services.styles.get(caller.tenant, style_id))
+    return StyleOut.of(services.styles.get(caller.tenant, style_id), services=services)
 
 
 @router.delete("/{style_id}", status_code=204, summary="Delete a style")

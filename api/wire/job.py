@@ -12,7 +12,7 @@ from service.job import JobState
 from service.spec import RenderSpec
 
 if TYPE_CHECKING:
-    from service.track import Tracked, Wait
+    from service.track import Shown, Tracked, Wait
 
 
 class QueueOut(BaseModel):
@@ -36,6 +36,36 @@ class OutputOut(BaseModel):
     height: int | None = Field(description="Pixels, of a picture or a film.")
 
 
+class InputOut(BaseModel):
+    """A picture that a job was posted with, as it was taken in: upright, sRGB, without metadata."""
+
+    pointer: str = Field(description="Where the spec names it.")
+    url: str = Field(repr=False)
+    url_expires_at: datetime
+    sha256: str = Field(description="Of the bytes under `url`, a PNG.")
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, shown: Shown) -> InputOut:
+        """Describe a picture."""
+        image = shown.image
+        return cls(
+            pointer=image.pointer,
+            url=shown.url,
+            url_expires_at=shown.expires_at,
+            sha256=image.sha256,
+            width=image.width,
+            height=image.height,
+        )
+
+
+class InputsOut(BaseModel):
+    """All pictures that a job was posted with."""
+
+    items: list[InputOut]
+
+
 class ErrorOut(BaseModel):
     """Why a job failed."""
 
@@ -55,6 +85,7 @@ class LinksOut(BaseModel):
     retry: str
     preview: str
     result: str
+    inputs: str
 
 
 LINKS = {
@@ -64,6 +95,7 @@ LINKS = {
     "retry": "/retry",
     "preview": "/preview",
     "result": "/result",
+    "inputs": "/inputs",
 }
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from api.wire.times import at
+from service.track import image_url
 
 if TYPE_CHECKING:
     from service.stores.style_store import StyleRecord
+    from service.wiring import Services
 
 
 class StyleLinksOut(BaseModel):
@@ -31,11 +33,14 @@ class StyleOut(BaseModel):
     height: int = Field(description="Pixels, upright.")
     labels: dict[str, str]
     created_at: datetime
+    url: str = Field(repr=False, description="The painting as a PNG, upright and in sRGB; short-lived.")
+    url_expires_at: datetime
     links: StyleLinksOut
 
     @classmethod
-    def of(cls, style: StyleRecord) -> StyleOut:
-        """Describe a style."""
+    def of(cls, style: StyleRecord, *, services: Services) -> StyleOut:
+        """Describe a style, and say where its painting can be looked at."""
+        url, expires_at = image_url(style.key, f"impasto-style-{style.id}.png", services=services)
         return cls(
             id=style.id,
             name=style.name,
@@ -46,6 +51,8 @@ class StyleOut(BaseModel):
             height=style.height,
             labels=dict(style.labels),
             created_at=at(style.created_ms),
+            url=url,
+            url_expires_at=expires_at,
             links=StyleLinksOut(self=f"/v1/styles/{style.id}"),
         )
 

@@ -65,10 +65,11 @@ class Journal:
     def open_for_work(self, folder: Folder, *, url: str, key: str) -> None:
         """Say where the stack answers and how it is stopped."""
         self._say("\n  [bold green]Impasto is ready.[/]\n")
-        self._say(f"  [dim]API [/]  [bold cyan]{url}[/]")
-        self._say(f"  [dim]Key [/]  {key}")
-        self._say(f"  [dim]Data[/]  {escape(str(folder.root))}")
-        self._say(f"  [dim]Logs[/]  {escape(str(folder.logs))}")
+        self._say(f"  [dim]Studio[/]  [bold cyan]{url}/#key={key}[/]")
+        self._say(f"  [dim]API   [/]  {url}")
+        self._say(f"  [dim]Key   [/]  {key}")
+        self._say(f"  [dim]Data  [/]  {escape(str(folder.root))}")
+        self._say(f"  [dim]Logs  [/]  {escape(str(folder.logs))}")
         self._say("\n  [bold]Ctrl-C[/] stops everything.\n")
 
     def ended(self, name: str, *, how: str) -> None:

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from functools import wraps
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -256,6 +257,11 @@ class BlobStore:
             },
             ExpiresIn=ttl_s,
         )
+
+    def public_origin(self) -> str:
+        """Give scheme, host and port of presigned URLs, however buckets are named in them."""
+        signed = urlsplit(self.presign("-", filename="-", content_type="-", ttl_s=1))
+        return f"{signed.scheme}://{signed.netloc}"
 
     @_translated
     def presign_put(self, key: str, *, sha256: str, size: int, content_type: str, ttl_s: int) -> PresignedPut:

@@ -1,0 +1,221 @@
+// The form on the left: pictures in, a job out.
+
+import { $, el, show } from "./dom.js";
+import * as drafts from "./draft.js";
+import { draft } from "./draft.js";
+import { openKept } from "./kept.js";
+import * as pictures from "./pictures.js";
+import { openRegions, regionsOf } from "./regions.js";
+import { Problem, call } from "./service.js";
+import { duration, tell } from "./words.js";
+
+const PRESETS = { draft: "quick sketch", standard: "good", fine: "large and slow" };
+const ESTIMATE_AFTER_MS = 400;
+
+let limits = { styles: 8 };
+let posted = () => {};
+let estimating = null;
+
+/** Set the form up; `onPosted` gets each job that was posted. */
+export function open(capabilities, onPosted) {
+  limits = capabilities.limits;
+  posted = onPosted;
+  $("size").max = limits.size_pixels;
+  $("presets").replaceChildren(
+    ...Object.entries(capabilities.presets).map(([name, sets]) =>
+      el("label", { className: "choice" },
+        el("input", { type: "radio", name: "preset", value: name, checked: name === "standard" }),
+        el("span", {}, el("b", {}, name), el("small", {}, `${PRESETS[name] ?? ""}, ${sets.size} px`)),
+      ),
+    ),
+  );
+  for (const name of ["content_layers", "style_layers"]) {
+    $(name).replaceChildren(...capabilities.networks.vgg16.map((layer) => layerField(name, layer)));
+  }
+  for (const name of ["preserve_color", "style_distance", "init"]) $(name).dataset.usual = $(name).value;
+  pictures.receiving($("content-drop"), ([file]) => bring([file], (picture) => (draft.content = picture)));
+  pictures.receiving($("style-drop"), (files) => bring(files, addStyle));
+  $("open-styles").addEventListener("click", () => openKept({ add: addPainting, example: addExample }));
+  $("open-regions").addEventListener("click", () => openRegions(changed));
+  $("example").addEventListener("click", tryExample);
+  $("compose").addEventListener("input", changed);
+  $("compose").addEventListener("submit", post);
+  drafts.restore();
+  changed();
+}
+
+/** Take up a job's spec, to be changed and posted anew. */
+export function takeUp(spec, inputs) {
+  drafts.takeUp(spec, inputs);
+  $("more").open = true;
+  changed();
+  $("compose").scrollIntoView({ block: "start" });
+  $("balance").focus({ preventScroll: true });
+}
+
+function layerField(name, layer) {
+  const id = `${name}-${layer}`;
+  return el("span", { className: "layer" },
+    el("label", { for: id }, layer),
+    el("input", { type: "number", id, min: 0, step: "any", inputMode: "decimal", data: { layer } }),
+  );
+}
+
+async function bring(files, took) {
+  tell($("compose-problem"), null);
+  for (const file of files) {
+    const place = took === addStyle ? $("style-drop") : $("content-drop");
+    place.classList.add("busy");
+    place.setAttribute("aria-busy", "true");
+    try {
+      took(await pictures.brought(file));
+    } catch (problem) {
+      complain(problem, file.name);
+    } finally {
+      place.classList.remove("busy");
+      place.removeAttribute("aria-busy");
+    }
+  }
+  changed();
+}
+
+function complain(problem, name) {
+  const text = problem instanceof Problem ? problem : new Problem({ code: "", title: problem.message });
+  tell($("compose-problem"), text);
+  if (name) $("compose-problem").prepend(el("p", { className: "about" }, name));
+  $("compose-problem").focus();
+}
+
+function addStyle(picture) {
+  if (draft.styles.length < limits.styles) draft.styles.push({ picture, weight: 1 });
+}
+
+function addPainting(picture) {
+  addStyle(picture);
+  changed();
+}
+
+async function addExample(name, title) {
+  addPainting(await pictures.example(name, title));
+}
+
+async function tryExample() {
+  $("example").disabled = true;
+  try {
+    draft.content ??= await pictures.example("pagoda", "china.jpg by danielbuechele, CC BY 2.0");
+    if (!draft.styles.length) addStyle(await pictures.example("dusk", "Dusk"));
+  } catch (problem) {
+    complain(problem);
+  } finally {
+    $("example").disabled = false;
+  }
+  changed();
+}
+
+/** Show the draft as it is now, keep it, and ask what it would take. */
+function changed() {
+  showContent();
+  showStyles();
+  const ratio = drafts.balance();
+  $("balance-said").value = ratio === 1 ? "in balance" : `the painting counts ${Number(ratio.toPrecision(2))} times as much`;
+  show($("open-regions"), Boolean(draft.content && draft.styles.length));
+  show($("example"), !draft.content || !draft.styles.length);
+  const brushed = draft.masks.filter(Boolean).length;
+  show($("regions-said"), brushed > 0).textContent = "Painted by regions; what is left blank stays as it is.";
+  drafts.save();
+  clearTimeout(estimating);
+  estimating = setTimeout(estimate, ESTIMATE_AFTER_MS);
+}
+
+function showContent() {
+  const { content } = draft;
+  $("content-drop").classList.toggle("filled", Boolean(content));
+  $("content-drop").querySelector("img, .nothumb")?.remove();
+  if (content) $("content-drop").prepend(seen(content, `Photograph: ${content.name}`));
+}
+
+function showStyles() {
+  const several = draft.styles.length > 1;
+  $("paintings").replaceChildren(
+    ...draft.styles.map((style, n) =>
+      el("li", {},
+        seen(style.picture, `Painting ${n + 1}: ${style.picture.name}`),
+        several ? weightField(style, n) : null,
+        el("div", { className: "row" },
+          style.picture.ref.upload_id ? el("button", { type: "button", className: "quiet", onclick: (event) => keep(style.picture, event.target) }, "Keep") : null,
+          el("button", { type: "button", className: "quiet", "aria-label": `Take painting ${n + 1} away`, onclick: () => remove(n) }, "Remove"),
+        ),
+      ),
+    ),
+  );
+  show($("style-drop"), draft.styles.length < limits.styles).classList.toggle("small", draft.styles.length > 0);
+}
+
+function seen(picture, alt) {
+  return picture.thumb
+    ? el("img", { src: picture.thumb, alt, width: picture.width || 4, height: picture.height || 3 })
+    : el("span", { className: "nothumb" }, picture.name);
+}
+
+function weightField(style, n) {
+  const input = el("input", {
+    type: "range", min: 0.1, max: 2, step: 0.1, value: style.weight, "aria-label": `How much painting ${n + 1} counts`,
+    oninput: (event) => (style.weight = event.target.valueAsNumber),
+  });
+  return input;
+}
+
+function remove(n) {
+  draft.styles.splice(n, 1);
+  draft.masks.splice(n, 1);
+  changed();
+}
+
+async function keep(picture, button) {
+  button.disabled = true;
+  try {
+    const style = await call("POST", "v1/styles", { json: { name: picture.name.slice(0, 128), image: picture.ref } });
+    picture.ref = { style_id: style.id };
+    changed();
+  } catch (problem) {
+    button.disabled = false;
+    complain(problem);
+  }
+}
+
+async function estimate() {
+  const place = $("estimate");
+  if (!draft.content || !draft.styles.length) {
+    place.textContent = "";
+    return;
+  }
+  try {
+    const { seconds, size, queue } = await call("POST", "v1/estimates", { json: drafts.spec() });
+    const wait = queue.position > 1 ? `, behind ${queue.position - 1} in the queue` : "";
+    place.textContent = `${size.width} × ${size.height} pixels` + (seconds ? `, about ${duration(seconds)}` : "") + wait;
+  } catch {
+    place.textContent = ""; // posting it will say what is wrong
+  }
+}
+
+async function post(event) {
+  event.preventDefault();
+  tell($("compose-problem"), null);
+  if (!draft.content) return complain(new Problem({ code: "", title: "Choose a photograph first" }));
+  if (!draft.styles.length) return complain(new Problem({ code: "", title: "Choose a painting first" }));
+  const wrong = [...$("compose").elements].find((field) => field.willValidate && !field.checkValidity());
+  if (wrong) {
+    $("more").open ||= $("more").contains(wrong);
+    const label = wrong.labels?.[0]?.textContent ?? wrong.id;
+    complain(new Problem({ code: "", title: `${label}: ${wrong.validationMessage}` }));
+    return wrong.focus();
+  }
+  $("post").disabled = true;
+  try {
+    posted(await call("POST", "v1/jobs", { json: drafts.spec(await regionsOf(draft)) }));
+  } catch (problem) {
+    complain(problem);
+  } finally {
+    $("post").disabled = false;
+  }
+}

@@ -1,0 +1,77 @@
+// The page: the key first, then the room that the address names.
+
+import * as compose from "./compose.js";
+import { $, show } from "./dom.js";
+import * as gallery from "./gallery.js";
+import { call, key, takeKey } from "./service.js";
+import * as stage from "./stage.js";
+import { tell } from "./words.js";
+
+takeKey();
+start();
+
+async function start() {
+  const capabilities = await unlocked();
+  compose.open(capabilities, (job) => {
+    location.hash = `#/jobs/${job.id}`;
+    stage.open(job.id, job);
+    $("stage").scrollIntoView({ block: "nearest", behavior: "smooth" });
+  });
+  gallery.setUp();
+  $("forget-key").addEventListener("click", () => {
+    key.forget();
+    sessionStorage.clear();
+    location.replace(location.pathname);
+    location.reload();
+  });
+  window.addEventListener("hashchange", route);
+  if (!capabilities.workers) tell($("notice"), { title: "No worker is running", detail: "jobs will wait until one is" });
+  route();
+}
+
+/** Ask for a key until one opens the service; gives what can be asked for here. */
+async function unlocked() {
+  for (let problem = null; ; ) {
+    if (key.get()) {
+      try {
+        return await call("GET", "v1/capabilities");
+      } catch (refusal) {
+        problem = refusal;
+      }
+    }
+    if (problem && problem.status !== 401) {
+      tell($("notice"), problem);
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      continue;
+    }
+    show($("notice"), false);
+    key.set(await entered(problem));
+    problem = null;
+  }
+}
+
+function entered(problem) {
+  const dialog = $("key-dialog");
+  tell($("key-problem"), problem);
+  $("key").value = "";
+  if (!dialog.open) dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("cancel", (event) => event.preventDefault());
+    $("key-form").addEventListener("submit", () => resolve($("key").value.trim()), { once: true });
+  });
+}
+
+/** Show what the address names: `#/`, `#/jobs/<id>` or `#/gallery?…`. */
+function route() {
+  const [, room, rest] = /^#\/(\w*)[/?]?(.*)$/.exec(location.hash) ?? [];
+  const inGallery = room === "gallery";
+  show($("gallery"), inGallery);
+  show($("paint"), !inGallery);
+  for (const link of document.querySelectorAll("nav a")) {
+    if ((link.dataset.page === "gallery") === inGallery) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (inGallery) gallery.open(rest);
+  else if (room === "jobs" && rest) stage.open(decodeURIComponent(rest));
+  else stage.close();
+}

@@ -1,0 +1,177 @@
+// The right side: one job, from its place in the queue to the picture.
+
+import { Easel } from "./compare.js";
+import { takeUp } from "./compose.js";
+import { Curve } from "./curve.js";
+import { $, el, show } from "./dom.js";
+import { follow } from "./events.js";
+import { Problem, call } from "./service.js";
+import { STATES, duration, figure, plural, tell } from "./words.js";
+
+const QUEUE_EVERY_MS = 3000;
+
+let shown = null;
+
+/** Show no job. */
+export function close() {
+  shown?.leave.abort();
+  shown = null;
+  $("easel").replaceChildren(el("p", { className: "empty" }, "Your picture will appear here."));
+  for (const id of ["tools", "said", "actions", "curve", "report", "stage-problem"]) show($(id), false);
+  $("film-place").replaceChildren();
+  document.title = "Impasto";
+}
+
+/** Show a job, and follow it to its end. */
+export async function open(jobId, known = null) {
+  if (shown?.job.id === jobId) return;
+  close();
+  const leave = new AbortController();
+  try {
+    const [job, { items }] = await Promise.all([known ?? call("GET", `v1/jobs/${jobId}`), call("GET", `v1/jobs/${jobId}/inputs`)]);
+    const size = items.find(({ pointer }) => pointer === "/content") ?? items[0] ?? { width: 4, height: 3 };
+    shown = { job, inputs: items, leave, easel: new Easel(size.width, size.height), curve: new Curve(), began: null };
+    const content = items.find(({ pointer }) => pointer === "/content");
+    if (content) shown.easel.photograph(content.url);
+    update(job);
+    if (!job.terminal) watchQueue(shown);
+    await follow(jobId, {
+      signal: leave.signal,
+      heard: (kind, data) => heard(shown, kind, data),
+      lost: () => ($("left").textContent = "The connection is lost; trying again. The job goes on without it."),
+      back: () => ($("left").textContent = ""),
+    });
+  } catch (problem) {
+    if (leave.signal.aborted) return;
+    show($("said"), false);
+    tell($("stage-problem"), problem instanceof Problem ? problem : new Problem({ code: "", title: problem.message }));
+  }
+}
+
+function heard(view, kind, data) {
+  if (view !== shown) return;
+  const { job } = view;
+  if (kind === "end") return update(data);
+  if (kind === "state") update({ ...job, status: data.status ?? job.status });
+  if (kind === "log") $("left").textContent = `${data.title ?? "An attempt failed"}; it is tried again.`;
+  if (kind === "preview" && data.url) view.easel.look(data.url, "The picture as it is so far");
+  if (kind === "progress") {
+    view.curve.add(data);
+    update({ ...job, status: job.status === "queued" ? "running" : job.status, progress: data });
+  }
+}
+
+/** Ask where a job stands in the queue for as long as it waits: no event tells it. */
+async function watchQueue(view) {
+  while (view === shown && view.job.status === "queued") {
+    await new Promise((resolve) => setTimeout(resolve, QUEUE_EVERY_MS));
+    if (view !== shown || view.job.status !== "queued") return;
+    const job = await call("GET", `v1/jobs/${view.job.id}`).catch(() => null);
+    if (job && view === shown && view.job.status === "queued") update(job);
+  }
+}
+
+function update(job) {
+  shown.job = job;
+  const { status, terminal } = job;
+  show($("said"));
+  $("status").textContent = sentence(job);
+  document.title = terminal ? `Impasto – ${STATES[status]}` : `${Math.round(100 * (job.progress?.fraction ?? 0))} % – Impasto`;
+  const bar = $("progress");
+  show(bar, !terminal);
+  if (job.progress) bar.value = job.progress.fraction;
+  else bar.removeAttribute("value");
+  $("left").textContent = terminal ? "" : timeLeft(job);
+  showActions(job);
+  if (status === "succeeded") showResult(job);
+  if (status === "failed") tell($("stage-problem"), { ...job.error, errors: [] });
+}
+
+function sentence({ status, queue, progress, terminal, kind, report }) {
+  if (status === "queued" && queue) {
+    const ahead = queue.position - 1;
+    return ahead ? `Waiting: ${plural(ahead, "job")} before yours.` : "Waiting: it is next.";
+  }
+  if (status === "running" && progress?.iteration) return `Being painted: iteration ${progress.iteration} of ${progress.iterations} at ${progress.scale} pixels.`;
+  if (status === "running") return "Being prepared.";
+  if (status === "succeeded" && report?.timings) return `Finished: painted in ${duration(report.timings.paint_s)}${report.cache === "hit" ? " earlier, and taken over" : ""}.`;
+  return `The ${kind === "transfer" ? "picture" : kind} is ${STATES[status]}${terminal ? "." : "…"}`;
+}
+
+/** Say how long it will take, from how long it took so far. */
+function timeLeft({ status, queue, progress }) {
+  if (status === "queued") return queue?.estimated_start_s ? `It starts in about ${duration(queue.estimated_start_s)}.` : "";
+  const fraction = progress?.fraction ?? 0;
+  if (status !== "running" || !fraction) return "";
+  shown.began ??= { at: performance.now(), fraction };
+  const took = (performance.now() - shown.began.at) / 1000;
+  const done = fraction - shown.began.fraction;
+  if (took < 2 || done < 0.02) return "";
+  return `About ${duration((took / done) * (1 - fraction))} left.`;
+}
+
+function showActions(job) {
+  const result = job.outputs.find(({ name }) => name === "result");
+  const button = (text, onclick, className = "") => el("button", { type: "button", className, onclick }, text);
+  const actions = [
+    result ? el("a", { className: "button main", href: result.url, download: "" }, `Download ${result.width} × ${result.height}`) : null,
+    job.terminal ? null : button("Cancel", (event) => act(event.target, `v1/jobs/${job.id}/cancel`), "quiet"),
+    job.terminal ? button("Paint it again", (event) => again(event.target, job.id)) : null,
+    job.kind === "transfer" ? button("Change and repaint", () => takeUp(job.spec, shown.inputs)) : null,
+  ];
+  $("actions").replaceChildren(...actions.filter(Boolean));
+  show($("actions"));
+}
+
+async function act(button, path) {
+  button.disabled = true;
+  try {
+    update(await call("POST", path));
+  } catch (problem) {
+    button.disabled = false;
+    tell($("stage-problem"), problem);
+  }
+}
+
+async function again(button, jobId) {
+  button.disabled = true;
+  try {
+    const job = await call("POST", `v1/jobs/${jobId}/retry`);
+    location.hash = `#/jobs/${job.id}`;
+  } catch (problem) {
+    button.disabled = false;
+    tell($("stage-problem"), problem);
+  }
+}
+
+async function showResult(job) {
+  const view = shown;
+  const result = job.outputs.find(({ name }) => name === "result");
+  const seen = result && (await view.easel.look(result.url, "The finished picture"));
+  if (view !== shown) return;
+  if (result && !seen) view.easel.waiting.textContent = "This browser can't show the file; download it.";
+  const film = job.outputs.find(({ name }) => name === "timelapse");
+  if (film) $("film-place").replaceChildren(filmOf(film));
+  showReport(job);
+}
+
+function filmOf({ url, content_type: type, width, height }) {
+  const label = "The picture being painted";
+  return type.startsWith("video/")
+    ? el("video", { src: url, controls: true, loop: true, muted: true, playsInline: true, width, height, "aria-label": label })
+    : el("img", { src: url, alt: label, width, height });
+}
+
+function showReport({ report, attempt, spec }) {
+  if (!report?.loss) return show($("report"), false);
+  const { before, after } = report.loss;
+  const rows = [["total", before.total, after.total], ["photograph", before.content, after.content], ["painting", before.style, after.style]];
+  for (const [layer, term] of Object.entries(after.style_layers ?? {})) rows.push([layer, before.style_layers[layer], term]);
+  $("report-body").replaceChildren(
+    el("table", {},
+      el("thead", {}, el("tr", {}, ...["loss", "before", "after"].map((head) => el("th", { scope: "col" }, head)))),
+      el("tbody", {}, ...rows.map(([name, ...numbers]) => el("tr", {}, el("th", { scope: "row" }, name), ...numbers.map((number) => el("td", {}, figure(number))))))),
+    el("p", { className: "hint" }, `${spec.preset}, ${spec.options.size} pixels, ${report.network ?? spec.options.network} on ${report.device}; attempt ${attempt}.`),
+  );
+  show($("report"));
+}
