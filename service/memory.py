@@ -199,7 +199,8 @@ def _tiled_bytes(spec: RenderSpec, size: tuple[int, int], tile: int, room: Room)
     a_pixel = _bytes(TILE, room) + _kept_bytes(spec, room)
     if spec.styles and spec.options.style_distance != "gram":
         a_pixel += WIDE_BYTES
-    passing = max(_seen(size, tile) * a_pixel, _seen(size, int(tile * LOOKS)) * LOOK_BYTES)
+    anew = _anew_bytes(spec, room)
+    passing = max(_seen(size, tile) * (a_pixel + anew), _seen(size, int(tile * LOOKS)) * (LOOK_BYTES + anew))
     always = _remembered_bytes(spec, FEW_STEPS, 2) + _content_bytes(spec, tiled=True)
     always += PHOTOGRAPH_BYTES if spec.content else 0
     return pixels * always + max(pixels * HELD_BYTES + passing, pixels * STEP_BYTES)
@@ -244,6 +245,13 @@ def _content_bytes(spec: RenderSpec, *, tiled: bool) -> float:
     known = NETWORKS[spec.options.network].layers
     kept = (known[name] for name in spec.options.content_layers or ())
     return 4 * sum(layer.channels / layer.stride**2 for layer in kept if layer.stride > 1 or not tiled)
+
+
+def _anew_bytes(spec: RenderSpec, room: Room) -> float:
+    """What is looked at anew of the photograph's pixel in a tile, and its differences in float32."""
+    known = NETWORKS[spec.options.network].layers
+    layers = (known[name] for name in (spec.options.content_layers or ()) if spec.content)
+    return (room.activation_bytes + 4) * sum(layer.channels for layer in layers if layer.stride == 1)
 
 
 def _remembered_bytes(spec: RenderSpec, steps: int, a_value: int) -> int:

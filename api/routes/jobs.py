@@ -145,7 +145,7 @@ def get_result(job_id: str, caller: Reader, services: TheServices) -> str:
 
 @router.get("/{job_id}/preview", status_code=302, summary="See how it looks so far", response_class=RedirectResponse)
 def get_preview(job_id: str, caller: Reader, services: TheServices) -> str:
-    """Redirect to a short-lived URL of a small WebP of the painting as it stands, a few times a minute a new one."""
+    """Redirect to a short-lived URL of a small WebP of the painting as it stands, every few seconds a new one."""
     return preview_url(services.jobs.get(caller.tenant, job_id), services=services)
 
 

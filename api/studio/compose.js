@@ -30,7 +30,8 @@ export function open(capabilities, onPosted) {
     ),
   );
   for (const name of ["content_layers", "style_layers"]) {
-    $(name).replaceChildren(...capabilities.networks.vgg16.map((layer) => layerField(name, layer)));
+    const usual = name === "content_layers" ? capabilities.content_layers : {};
+    $(name).replaceChildren(...capabilities.networks.vgg16.map((layer) => layerField(name, layer, usual[layer])));
   }
   for (const name of ["preserve_color", "style_distance", "init"]) $(name).dataset.usual = $(name).value;
   pictures.receiving($("content-drop"), ([file]) => bring([file], (picture) => (draft.content = picture)));
@@ -53,11 +54,11 @@ export function takeUp(spec, inputs) {
   $("balance").focus({ preventScroll: true });
 }
 
-function layerField(name, layer) {
+function layerField(name, layer, usual) {
   const id = `${name}-${layer}`;
   return el("span", { className: "layer" },
     el("label", { for: id }, layer),
-    el("input", { type: "number", id, min: 0, step: "any", inputMode: "decimal", data: { layer } }),
+    el("input", { type: "number", id, min: 0, step: "any", inputMode: "decimal", placeholder: usual ?? "", data: { layer } }),
   );
 }
 
@@ -131,6 +132,7 @@ function showContent() {
   const { content } = draft;
   $("content-drop").classList.toggle("filled", Boolean(content));
   $("content-drop").querySelector("img, .nothumb")?.remove();
+  $("content-drop").querySelector("b").textContent = content ? "Another photograph" : "Choose a photograph";
   if (content) $("content-drop").prepend(seen(content, `Photograph: ${content.name}`));
 }
 
@@ -149,6 +151,7 @@ function showStyles() {
     ),
   );
   show($("style-drop"), draft.styles.length < limits.styles).classList.toggle("small", draft.styles.length > 0);
+  $("style-drop").querySelector("b").textContent = draft.styles.length ? "Another painting" : "Choose a painting";
 }
 
 function seen(picture, alt) {

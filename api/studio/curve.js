@@ -6,6 +6,7 @@ import { figure } from "./words.js";
 const WIDTH = 320;
 const HEIGHT = 96;
 const MOST = 600;
+const DECADES = 4; // a photograph that is the start has no loss at first
 const LINES = { total: "total", content: "photograph", style: "painting" };
 
 /** The curve of one job, on a logarithmic scale, over all iterations of all scales. */
@@ -28,7 +29,8 @@ export class Curve {
     const { points } = this;
     if (points.length < 2) return;
     const values = points.flatMap((point) => Object.keys(LINES).map((name) => point[name])).filter((value) => value > 0);
-    const [low, high] = [Math.log(Math.min(...values)), Math.log(Math.max(...values))];
+    const high = Math.log(Math.max(...values));
+    const low = Math.max(Math.log(Math.min(...values)), high - DECADES * Math.LN10);
     const x = (n) => (n / (points.length - 1)) * WIDTH;
     const y = (value) => HEIGHT - 2 - ((Math.log(Math.max(value, Math.exp(low))) - low) / (high - low || 1)) * (HEIGHT - 4);
     const path = (name) => points.map((point, n) => `${n ? "L" : "M"}${x(n).toFixed(1)} ${y(point[name]).toFixed(1)}`).join("");

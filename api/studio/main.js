@@ -34,7 +34,9 @@ async function unlocked() {
   for (let problem = null; ; ) {
     if (key.get()) {
       try {
-        return await call("GET", "v1/capabilities");
+        const capabilities = await call("GET", "v1/capabilities");
+        show($("notice"), false);
+        return capabilities;
       } catch (refusal) {
         problem = refusal;
       }

@@ -47,11 +47,12 @@ class Studio:
         expect(self.page.locator("#content-drop img")).to_have_count(1)
         expect(self.page.locator("#paintings > li")).to_have_count(len(paintings))
 
-    def quick(self, *, size: int = 64, iterations: int = 3) -> None:
-        """Ask for little, so that it is painted soon."""
+    def quick(self, *, size: int = 64, iterations: int = 3, seed: int = 0) -> None:
+        """Ask for little, so that it is painted soon; with a seed of its own, so that it is painted at all."""
         self.page.get_by_label("Longest side, pixels").fill(str(size))
         self.page.locator("#more").evaluate("more => more.open = true")
         self.page.get_by_label("Iterations a scale").fill(str(iterations))
+        self.page.get_by_label("Seed").fill(str(seed))
 
     def paint(self) -> None:
         """Post what is in the form."""

@@ -205,7 +205,8 @@ def test_no_painting_waits_for_a_checkpoint_whose_storage_is_away(
 def test_how_it_looks_so_far_is_shown_while_it_is_painted_and_not_kept(
     settings: Settings, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.saving.PREVIEW_EVERY_S", 0.05)
+    for often in ("PREVIEW_AFTER_S", "PREVIEW_EVERY_S"):
+        monkeypatch.setattr(f"service.saving.{often}", 0.05)
     with open_services(settings.model_copy(update={"lease_ttl_s": 0.6})) as services:
         job, seen = submitted(services, tenant), list[bytes]()
 

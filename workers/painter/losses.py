@@ -42,7 +42,7 @@ def content_factor(count: int, normalization: Normalization) -> float:
 
 def squares(x: Tensor, p: Tensor) -> Tensor:
     """Give Σ (p − x)², of values in any precision, in float32 at least; only `x` and `p` are kept for the slope."""
-    summed: Tensor = _Squares.apply(x, wide(p))
+    summed: Tensor = _Squares.apply(x, p)
     return summed
 
 
@@ -50,12 +50,19 @@ class _Squares(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, p: Tensor) -> Tensor:
         ctx.save_for_backward(x, p)
-        return torch.sub(x, p).square_().sum()
+        return _difference(x, p).square_().sum()
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
         x, p = ctx.saved_tensors
-        return torch.sub(x, p).mul_(2 * slopes[0]).to(x), None
+        return _difference(x, p).mul_(2 * slopes[0]).to(x), None
+
+
+def _difference(x: Tensor, p: Tensor) -> Tensor:
+    """Give x − p as a new tensor, in float32 at least, without others of that width on the way."""
+    if torch.promote_types(x.dtype, p.dtype).itemsize >= torch.float32.itemsize:
+        return torch.sub(x, p)
+    return x.float().sub_(p)
 
 
 def total_variation(image: Tensor, normalization: Normalization) -> Tensor:
