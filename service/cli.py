@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from importlib.metadata import entry_points
 from typing import Annotated
@@ -19,17 +20,28 @@ from service.settings import read_settings
 from service.terminal import DATA, MANAGE, RUN, DataFolder, show_error
 from service.wiring import open_services
 
+TRACEBACK = "--traceback"
+
 
 def main() -> None:
-    """Run the command line. Errors of the house end as a sentence, not as a traceback."""
+    """Run the command line. Errors end as a sentence, and as a traceback only where that was asked for."""
     try:
         build()()
-    except ImpastoError as error:
-        raise SystemExit(show_error(error)) from None
-    except OSError as error:
-        raise SystemExit(show_error(SetupError(f"{error.filename or ''}: {error.strerror or error}"))) from None
+    except Exception as error:
+        if TRACEBACK in sys.argv:
+            raise
+        raise SystemExit(show_error(_told(error))) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _told(error: Exception) -> ImpastoError:
+    """Give an error of the house for any; what nobody has thought of is a bug, and says how to see where."""
+    if isinstance(error, ImpastoError):
+        return error
+    if isinstance(error, OSError):
+        return SetupError(f"{error.filename or ''}: {error.strerror or error}")
+    return ImpastoError(f"{type(error).__name__}: {error}. `impasto {TRACEBACK} …` says where.")
 
 
 def build() -> typer.Typer:
@@ -45,6 +57,7 @@ def build() -> typer.Typer:
     @app.callback(invoke_without_command=True)
     def root(
         version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+        traceback: Annotated[bool, typer.Option(TRACEBACK, help="Show where an error came from.")] = False,  # noqa: ARG001 - main looks for it
     ) -> None:
         if version:
             typer.echo(f"impasto {service.__version__}")

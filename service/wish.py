@@ -6,6 +6,7 @@ import inspect
 import json
 from dataclasses import dataclass
 from functools import wraps
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,7 @@ from service.errors import FieldProblem, InvalidSpec, SetupError
 from service.spec import place_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
 FILMS = {".mp4": "mp4", ".webp": "webp"}
@@ -28,11 +29,17 @@ Pictures = Annotated[
     typer.Argument(
         metavar="PHOTO PAINTING...",
         help="The photograph, then paintings. A texture takes paintings alone, a reconstruction a photograph, "
-        "gram an image. Files; for submit also URLs, and style:ID for a painting that the service keeps.",
+        "gram an image. Files; for submit also URLs, style:ID for a painting that the service keeps, and folders of "
+        "photographs and of paintings.",
         show_default=False,
     ),
 ]
-Out = Annotated[Path, typer.Option("-o", "--out", help="Where the picture goes: .png, .jpg, .webp or .tif.")]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "-o", "--out", help="Where the picture goes: .png, .jpg, .webp or .tif; of many pictures, the folder."
+    ),
+]
 Kind = Annotated[str, typer.Option(help="transfer, texture, reconstruction or gram.")]
 Preset = Annotated[str, typer.Option(help="draft, standard or fine.")]
 Size = Annotated[int | None, typer.Option(help="Longest side, in pixels.")]
@@ -69,6 +76,26 @@ Background = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class Many:
+    """Every photograph in every painting, the first photograph first.
+
+    Attributes:
+        contents: the photographs: files, and URLs.
+        styles: the paintings: files, URLs, and styles that a service keeps.
+        folder: where the pictures go.
+    """
+
+    contents: tuple[str, ...]
+    styles: tuple[str, ...]
+    folder: Path
+
+    def place(self, number: int) -> Path:
+        """Say where the picture of a job goes, by its number in the batch: `photo-painting.png`."""
+        photo, painting = divmod(number, len(self.styles))
+        return self.folder / f"{_stem(self.contents, photo)}-{_stem(self.styles, painting)}.png"
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """A painting as asked for.
 
@@ -78,6 +105,7 @@ class Wish:
         out: where the picture goes.
         film: where its film goes.
         elsewhere: pointers of the images that are no files, but URLs and styles that a service keeps.
+        many: that it is many paintings, of folders; then there are no images.
     """
 
     spec: dict[str, Any]
@@ -85,6 +113,7 @@ class Wish:
     out: Path
     film: Path | None = None
     elsewhere: tuple[str, ...] = ()
+    many: Many | None = None
 
     def place(self, name: str) -> Path:
         """Say where an output goes: the result to `out`, the film to its place, all others beside `out`."""
@@ -131,7 +160,8 @@ def wish(
         style_weight=style_weight,
         seed=seed,
     )
-    output: dict[str, Any] = {"format": _format(out, FORMATS, "/output/format")}
+    many = _many(pictures, out, kind) if any(Path(name).is_dir() for name in pictures) else None
+    output: dict[str, Any] = {"format": "png" if many else _format(out, FORMATS, "/output/format")}
     output |= {"quality": quality, "bits": bits, "background": background}
     if timelapse is not None:
         output["timelapse"] = {"format": _format(timelapse, FILMS, "/output/timelapse/format")}
@@ -142,6 +172,8 @@ def wish(
         "options": options,
         "output": {name: value for name, value in output.items() if value is not None},
     }
+    if many is not None:
+        return Wish(spec, {}, out, many=many)
     names = _by_kind(kind, pictures)
     spec["styles"] = _styles(len([place for place in names if place.startswith("/styles")]), blend or [], scale or [])
     spec["regions"], masks = _regions(region or ())
@@ -182,6 +214,41 @@ def paint_options(pairs: Iterable[str], **named: object) -> dict[str, Any]:
         except ValueError:
             options[name] = text  # a bare word is a string
     return options
+
+
+def _many(pictures: list[str], out: Path, kind: str) -> Many:
+    """Take folders for the pictures in them."""
+    if kind != "transfer":
+        raise InvalidSpec(FieldProblem("/kind", "folders are painted as transfers: photographs in paintings"))
+    if out.suffix.lower() in FORMATS or (out.exists() and not out.is_dir()):
+        raise SetupError(f"There will be many pictures: --out has to be a folder, and {out} is none.")
+    photos, *paintings = ([*_listed(name, pointer)] for name, pointer in zip(pictures, _pointers(), strict=False))
+    out.mkdir(parents=True, exist_ok=True)
+    return Many(tuple(photos), tuple(name for several in paintings for name in several), out)
+
+
+def _pointers() -> Iterator[str]:
+    yield "/content"
+    yield from (f"/styles/{n}/image" for n in count())
+
+
+def _listed(name: str, pointer: str) -> Iterator[str]:
+    """Give the pictures of a folder by their names, or the one that it is."""
+    if not Path(name).is_dir():
+        stays = name.startswith(("https://", "http://", STORED))
+        yield name if stays else str(_file(name, pointer))
+        return
+    found = sorted(file for file in Path(name).iterdir() if file.suffix.lower() in FORMATS)
+    if not found:
+        raise InvalidSpec(FieldProblem(pointer, f"there are no pictures in {name}"))
+    yield from map(str, found)
+
+
+def _stem(names: tuple[str, ...], number: int) -> str:
+    """Name a picture after its file; where others are called the same, by its number too."""
+    stems = [Path(name.removeprefix(STORED)).stem for name in names]
+    alone = stems.count(stems[number]) == 1
+    return stems[number] if alone else f"{stems[number]}.{number}"
 
 
 def _format(file: Path, formats: dict[str, str], pointer: str) -> str:

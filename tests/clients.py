@@ -121,7 +121,7 @@ def painting(services: Services, picture: bytes, *, every_s: float = 0.05) -> It
 
 def job_json(**changes: Any) -> bytes:
     """Write a job as a service answers it."""
-    links = dict.fromkeys(("self", "events", "cancel", "retry", "preview", "result"), "/")
+    links = dict.fromkeys(("self", "events", "cancel", "retry", "preview", "result", "inputs"), "/")
     nothing = dict.fromkeys(
         ("progress", "queue", "started_at", "finished_at", "expires_at", "report", "error", "batch", "custom_id")
     )

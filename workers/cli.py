@@ -60,6 +60,8 @@ def render(wish: Wish, as_json: AsJson = False) -> None:
     if wish.elsewhere:
         why = "give a file: only `impasto submit` takes URLs and stored styles"
         raise InvalidSpec(*(FieldProblem(pointer, why) for pointer in wish.elsewhere))
+    if wish.many is not None:
+        raise InvalidSpec(FieldProblem("/content", "give one picture each: only `impasto submit` takes folders"))
     images = {pointer: read_picture(file) for pointer, file in wish.images.items()}
     for pointer in images:
         place_image(wish.spec, pointer, {"upload_id": "0"})  # the pictures are in our hands already

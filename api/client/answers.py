@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from api.client import notebook
 from api.client.errors import Unreachable
 from api.wire.job import ErrorOut, LinksOut, OutputOut, QueueOut
 from api.wire.webhook import WebhookOut
@@ -48,6 +49,17 @@ class Job(BaseModel):
     batch: str | None = None
     custom_id: str | None = None
     links: LinksOut
+    preview: str | None = Field(
+        None, repr=False, description="While it is followed: where a small WebP of it as it is so far can be had."
+    )
+
+    def _repr_html_(self) -> str:
+        """Show itself in a notebook: its picture, which stays in the notebook, and its report."""
+        return notebook.html(self)
+
+    def _repr_png_(self) -> bytes | None:
+        """Give its picture to whoever shows no HTML; None before there is one."""
+        return notebook.png(self)
 
 
 class BatchItem(BaseModel):

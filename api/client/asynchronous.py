@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from api.wire.batch import BatchOut
     from api.wire.capabilities import CapabilitiesOut
     from api.wire.estimate import EstimateOut
+    from api.wire.job import InputOut
 
 T = TypeVar("T")
 
@@ -77,6 +78,10 @@ class AsyncClient:
     async def get(self, job_id: str) -> Job:
         """Ask how a job stands."""
         return await self._do(calls.get(job_id, self._patience))
+
+    async def inputs(self, job_id: str) -> list[InputOut]:
+        """Ask where the pictures that a job was posted with can be seen, as they were taken in."""
+        return (await self._do(calls.inputs(job_id, self._patience))).items
 
     async def page(  # noqa: PLR0913 - a filter each
         self,

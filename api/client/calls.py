@@ -12,6 +12,7 @@ from api.client.steps import Request
 from api.wire.batch import BatchOut
 from api.wire.capabilities import CapabilitiesOut
 from api.wire.estimate import EstimateOut
+from api.wire.job import InputsOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +45,11 @@ def page(wanted: Mapping[str, Any], patience: Patience) -> Call[JobPage]:
 def cancel(job_id: str, patience: Patience) -> Call[Job]:
     """Stop a job; what is stopped already stays so."""
     return asked(Job, Request("POST", path("jobs", job_id, "cancel"), idempotent=True), patience)
+
+
+def inputs(job_id: str, patience: Patience) -> Call[InputsOut]:
+    """Ask for a job's pictures."""
+    return asked(InputsOut, Request("GET", path("jobs", job_id, "inputs")), patience)
 
 
 def retry(job_id: str, key: str | None, patience: Patience) -> Call[Job]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from api.client import calls, kept
 from api.client.errors import DownloadDamaged, JobFailed, Unreachable
-from api.client.events import EndEvent, EventReader, ProgressEvent, StateEvent, read_event
+from api.client.events import EndEvent, EventReader, PreviewEvent, ProgressEvent, StateEvent, read_event
 from api.client.patience import Absence, answered
 from api.client.steps import Done, Give, NoAnswer, Read, Request, advance
 
@@ -85,9 +85,12 @@ def follow(job_id: str, away_s: float, patience: Patience) -> Series[Job]:
         event = yield from _next(happening)
         match event:
             case StateEvent(status=status) if status != job.status:
-                job = yield from calls.get(job_id, enduring)  # the attempt and the queue stand in no event
+                asked = yield from calls.get(job_id, enduring)  # the attempt and the queue stand in no event
+                job = asked.model_copy(update={"preview": job.preview})
             case ProgressEvent(progress=progress):
                 job = job.model_copy(update={"progress": progress})
+            case PreviewEvent(url=str(url)):
+                job = job.model_copy(update={"preview": url})
             case EndEvent(job=ended):
                 yield Give(ended)
                 return

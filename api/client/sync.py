@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from api.wire.batch import BatchOut
     from api.wire.capabilities import CapabilitiesOut
     from api.wire.estimate import EstimateOut
+    from api.wire.job import InputOut
 
 T = TypeVar("T")
 
@@ -85,6 +86,10 @@ class Client:
     def get(self, job_id: str) -> Job:
         """Ask how a job stands."""
         return self._do(calls.get(job_id, self._patience))
+
+    def inputs(self, job_id: str) -> list[InputOut]:
+        """Ask where the pictures that a job was posted with can be seen, as they were taken in."""
+        return (self._do(calls.inputs(job_id, self._patience))).items
 
     def page(  # noqa: PLR0913 - a filter each
         self,

@@ -19,7 +19,7 @@ from api.demo.canvas import paint_canvas
 from api.demo.curve import LossPoint, loss_plot
 from api.demo.photo import ATTRIBUTION, photograph
 from api.demo.pigments import PALETTES
-from api.watch import watch
+from api.terminal.watch import watch
 from service.embedded.running import RunningStack, read_running
 from service.errors import FieldProblem, InvalidSpec, StackError
 from service.sheet import contact_sheet

@@ -12,7 +12,10 @@ from api.idempotency import IdempotencyKey, answered_once
 from api.style_form import BODIES, read_style
 from api.wire.style import StyleOut, StylesOut
 from service.prepare import fingerprint
+from service.stores.style_store import StyleRecord
 from service.styles import delete_style, make_style
+from service.track import image_url
+from service.wiring import Services
 
 router = APIRouter(prefix="/v1/styles", tags=["styles"])
 
@@ -30,7 +33,7 @@ async def create_style(
 
     def post(style_id: str | None) -> str:
         style = make_style(spec, tenant=caller.tenant, services=services, style_id=style_id)
-        return StyleOut.of(style, services=services).model_dump_json()
+        return _told(style, services).model_dump_json()
 
     answer = await intake.run(
         caller.tenant, answered_once, idempotency_key, fingerprint(spec), post, tenant=caller.tenant, services=services
@@ -51,16 +54,20 @@ def list_styles(  # noqa: PLR0913, PLR0917 - what a request brings
     """List your styles, newest first, a page at a time. What is made meanwhile shifts no page."""
     found, mark = services.styles.page(caller.tenant, after=pages.mark_of(cursor), limit=limit)
     following = pages.lead_on(request, response, pages.cursor_of(mark))
-    return StylesOut(items=[StyleOut.of(style, services=services) for style in found], next_cursor=following)
+    return StylesOut(items=[_told(style, services) for style in found], next_cursor=following)
 
 
 @router.get("/{style_id}", summary="Get a style")
 def get_style(style_id: str, caller: Reader, services: TheServices) -> StyleOut:
     """Say what is known of a style."""
-    return StyleOut.of(services.styles.get(caller.tenant, style_id), services=services)
+    return _told(services.styles.get(caller.tenant, style_id), services)
 
 
 @router.delete("/{style_id}", status_code=204, summary="Delete a style")
 def delete(style_id: str, caller: Writer, services: TheServices) -> None:
     """Delete a style with its statistics. Jobs that use it are painted all the same, and may be painted again."""
     delete_style(caller.tenant, style_id, services=services)
+
+
+def _told(style: StyleRecord, services: Services) -> StyleOut:
+    return StyleOut.of(style, *image_url(style.key, f"impasto-style-{style.id}.png", services=services))

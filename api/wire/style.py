@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from api.wire.times import at
-from service.track import image_url
 
 if TYPE_CHECKING:
     from service.stores.style_store import StyleRecord
-    from service.wiring import Services
 
 
 class StyleLinksOut(BaseModel):
@@ -38,9 +36,8 @@ class StyleOut(BaseModel):
     links: StyleLinksOut
 
     @classmethod
-    def of(cls, style: StyleRecord, *, services: Services) -> StyleOut:
-        """Describe a style, and say where its painting can be looked at."""
-        url, expires_at = image_url(style.key, f"impasto-style-{style.id}.png", services=services)
+    def of(cls, style: StyleRecord, url: str, expires_at: datetime) -> StyleOut:
+        """Describe a style, whose painting can be looked at under `url` until then."""
         return cls(
             id=style.id,
             name=style.name,

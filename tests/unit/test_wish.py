@@ -125,7 +125,7 @@ def test_a_flag_that_says_nothing_sensible_is_named(folder: Path, flags: dict[st
     assert pointer(folder, "photo.jpg", "a.jpg", **flags) == refused
 
 
-@pytest.mark.parametrize("name", ["nowhere.jpg", "ftp://h/a.jpg", "style:0190", "."])
+@pytest.mark.parametrize("name", ["nowhere.jpg", "ftp://h/a.jpg", "style:0190"])
 def test_a_photograph_that_is_none_is_named(folder: Path, name: str) -> None:
     assert pointer(folder, name, "a.jpg") == "/content"
 
@@ -173,3 +173,42 @@ def test_values_are_json_and_bare_words_are_strings() -> None:
         "pyramid": [128, 256],
         "tolerance": None,
     }
+
+
+# Folders
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    for name in ("photos/b.jpg", "photos/a.png", "photos/notes.txt", "paintings/a.webp", "more/a.webp", "none/x.txt"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    return tmp_path
+
+
+def test_folders_stand_for_the_pictures_in_them(folders: Path) -> None:
+    made = asked(folders, "photos", "paintings", "style:0190", out="out", preset="draft")
+    assert made.many is not None
+    assert [Path(name).name for name in made.many.contents] == ["a.png", "b.jpg"]
+    assert [Path(name).name for name in made.many.styles] == ["a.webp", "style:0190"]
+    assert [made.many.place(n).relative_to(folders).as_posix() for n in range(4)] == [
+        "out/a-a.png", "out/a-0190.png", "out/b-a.png", "out/b-0190.png",
+    ]  # fmt: skip
+    assert (made.images, made.spec["preset"], made.spec["output"]) == ({}, "draft", {"format": "png"})
+    assert (folders / "out").is_dir()
+
+
+def test_pictures_of_one_name_are_told_apart_by_number(folders: Path) -> None:
+    made = asked(folders, "photos/b.jpg", "paintings", "more", out="out")
+    assert made.many is not None
+    assert [made.many.place(n).name for n in range(2)] == ["b-a.0.png", "b-a.1.png"]
+
+
+def test_many_pictures_need_a_folder_and_are_transfers(folders: Path) -> None:
+    with pytest.raises(SetupError, match=r"--out has to be a folder"):
+        asked(folders, "photos", "paintings", out="out.png")
+    assert pointer(folders, "photos", "paintings", out="out", kind="texture") == "/kind"
+    assert pointer(folders, "none", "paintings", out="out") == "/content"
+    assert pointer(folders, "photos", "paintings", "none", out="out") == "/styles/1/image"
+    assert pointer(folders, "photos", "paintings/nowhere.jpg", out="out") == "/styles/0/image"
