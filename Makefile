@@ -8,7 +8,7 @@ PORT ?= 8000
 FUZZ_S ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos contract-fuzz fuzz check fmt bench bench-full load gallery up down lock openapi sbom clean
+.PHONY: help setup demo test chaos contract-fuzz fuzz check fmt bench bench-full load gallery screenshots up down lock openapi sbom clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ up: setup ## run the whole service on this machine, until Ctrl-C
 
 down: ## stop the service that `make up` runs
 	@$(BIN)/impasto down --data $(DATA)
+
+screenshots: setup ## show the studio in README: paint its example in Chromium (two minutes)
+	@$(BIN)/python docs/screenshots.py
 
 lock: setup ## renew constraints.txt from pyproject.toml
 	@$(BIN)/pip-compile --quiet --upgrade --all-extras --strip-extras --allow-unsafe --no-header --no-emit-index-url \

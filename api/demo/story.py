@@ -53,8 +53,8 @@ def tell(data: Path, *, preset: str, options: dict[str, Any], palette: str, seed
     say.print("[bold cyan]1[/]  Making a photograph and a painting")
     content, style = photograph(), paint_canvas(seed, *CANVAS, PALETTES[palette])
     say.print("[bold cyan]2[/]  Starting Redis, S3, the API, a worker and the keeper on this machine")
-    with _stack(data) as stack, Client(stack.url, stack.key) as client:
-        say.print(f"[bold cyan]3[/]  Posting the job to {stack.url}")
+    with stack(data) as running, Client(running.url, running.key) as client:
+        say.print(f"[bold cyan]3[/]  Posting the job to {running.url}")
         wish = {"preset": preset, "options": options, "labels": {"made-by": "demo"}, "cache": False}
         points: list[LossPoint] = []
         job = client.submit({"/content": _png(content), "/styles/0/image": _png(style)}, wish)
@@ -66,7 +66,7 @@ def tell(data: Path, *, preset: str, options: dict[str, Any], palette: str, seed
 
 
 @contextmanager
-def _stack(data: Path) -> Iterator[RunningStack]:
+def stack(data: Path) -> Iterator[RunningStack]:
     """Run `impasto up` as long as the story needs it; take the one that runs there already, if one does."""
     running = read_running(data)
     if running is not None:
