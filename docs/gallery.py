@@ -104,7 +104,7 @@ def strips() -> dict[str, list[Cell]]:
         "weights": [
             Cell(f"style_weight {w:g}", pair(), {"options": {**DRAFT, "style_weight": w}}) for w in (0.001, 0.03, 1)
         ],
-        "tv": varied("tv_weight", 0, 10_000, 60_000),
+        "tv": varied("tv_weight", 0, 300, 3000),
         "content_layers": [
             Cell(layer, pair(), {"options": {**DRAFT, "content_layers": {layer: weight}}})
             for layer, weight in (("relu2_2", 10.0), ("relu4_2", 30.0), ("relu5_2", 300.0))
@@ -127,8 +127,8 @@ def strips() -> dict[str, list[Cell]]:
         ],
         "preserve_color": varied("preserve_color", "none", "luminance", "histogram", "oklab_low_frequency"),
         "init": [
-            *varied("init", "content", "noise", "style_statistics", content_weight=20),
-            Cell("image", {**pair(), "/init_image": fitted("tide")}, {"options": {**DRAFT, "content_weight": 20}}),
+            *varied("init", "content", "noise", "style_statistics", content_weight=5),
+            Cell("image", {**pair(), "/init_image": fitted("tide")}, {"options": {**DRAFT, "content_weight": 5}}),
         ],
         "seed": varied("seed", 0, 1, 2, init="noise", content_weight=2),
         "iterations": varied("iterations", 5, 15, 50, 150),

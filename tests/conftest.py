@@ -7,6 +7,7 @@ from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # side by side, one thread each is faster than all for each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("IMPASTO_TORCH_THREADS", "1")
 
 import hypothesis
 import pytest

@@ -36,7 +36,7 @@ export function open(capabilities, onPosted) {
   for (const name of ["preserve_color", "style_distance", "init"]) $(name).dataset.usual = $(name).value;
   pictures.receiving($("content-drop"), ([file]) => bring([file], (picture) => (draft.content = picture)));
   pictures.receiving($("style-drop"), (files) => bring(files, addStyle));
-  $("open-styles").addEventListener("click", () => openKept({ add: addPainting, example: addExample }));
+  $("open-styles").addEventListener("click", () => openKept({ add: addPainting, example: addExample, gone: forget }));
   $("open-regions").addEventListener("click", () => openRegions(changed));
   $("example").addEventListener("click", tryExample);
   $("compose").addEventListener("input", changed);
@@ -154,10 +154,12 @@ function showStyles() {
   $("style-drop").querySelector("b").textContent = draft.styles.length ? "Another painting" : "Choose a painting";
 }
 
-function seen(picture, alt) {
-  return picture.thumb
-    ? el("img", { src: picture.thumb, alt, width: picture.width || 4, height: picture.height || 3 })
-    : el("span", { className: "nothumb" }, picture.name);
+function seen({ thumb, name, width, height }, alt) {
+  const unseen = el("span", { className: "nothumb" }, name);
+  if (!thumb) return unseen;
+  const image = el("img", { src: thumb, alt, width: width || 4, height: height || 3 });
+  image.addEventListener("error", () => image.replaceWith(unseen)); // its URL has expired
+  return image;
 }
 
 function weightField(style, n) {
@@ -172,6 +174,12 @@ function remove(n) {
   draft.styles.splice(n, 1);
   draft.masks.splice(n, 1);
   changed();
+}
+
+/** Take a painting away that the service keeps no longer. */
+function forget(styleId) {
+  const n = draft.styles.findIndex(({ picture }) => picture.ref.style_id === styleId);
+  if (n >= 0) remove(n);
 }
 
 async function keep(picture, button) {

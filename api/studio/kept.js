@@ -7,8 +7,11 @@ import { plural, tell } from "./words.js";
 
 const OURS = { dusk: "Dusk", harvest: "Harvest", tide: "Tide" };
 
-/** Open the dialog. `add` gets a picture, `example` the name and title of one of the studio's own. */
-export async function openKept({ add, example }) {
+/**
+ * Open the dialog. `add` gets a picture that was chosen, `example` the name and title of one of the studio's own, and
+ * `gone` the id of a painting that was deleted.
+ */
+export async function openKept({ add, example, gone }) {
   const dialog = $("styles-dialog");
   const choose = (took) => async () => {
     dialog.close();
@@ -25,18 +28,19 @@ export async function openKept({ add, example }) {
   try {
     const { items } = await call("GET", "v1/styles?limit=100");
     $("styles-said").textContent = items.length ? plural(items.length, "painting") : "You keep none yet. “Keep” beside a painting puts it here.";
-    $("kept").replaceChildren(...items.map((style) => item(style, choose(() => add(kept(style))))));
+    $("kept").replaceChildren(...items.map((style) => item(style, choose(() => add(kept(style))), gone)));
   } catch (problem) {
     tell($("styles-said"), problem);
   }
 }
 
-function item(style, onclick) {
+function item(style, onclick, gone) {
   const place = el("li", {}, card(style.url, style.name, onclick));
   const remove = async () => {
     if (!confirm(`Delete “${style.name}”? Jobs that use it are painted all the same.`)) return;
     await call("DELETE", `v1/styles/${style.id}`);
     place.remove();
+    gone(style.id);
   };
   place.append(el("button", { type: "button", className: "quiet", "aria-label": `Delete ${style.name}`, onclick: remove }, "Delete"));
   return place;

@@ -13,8 +13,7 @@ start();
 async function start() {
   const capabilities = await unlocked();
   compose.open(capabilities, (job) => {
-    location.hash = `#/jobs/${job.id}`;
-    stage.open(job.id, job);
+    location.hash = `#/jobs/${job.id}`; // where `route` opens it
     $("stage").scrollIntoView({ block: "nearest", behavior: "smooth" });
   });
   gallery.setUp();

@@ -23,26 +23,29 @@ export function close() {
 }
 
 /** Show a job, and follow it to its end. */
-export async function open(jobId, known = null) {
-  if (shown?.job.id === jobId) return;
+export async function open(jobId) {
+  if (shown?.id === jobId) return;
   close();
-  const leave = new AbortController();
+  const view = (shown = { id: jobId, leave: new AbortController(), job: null, inputs: [], easel: null, curve: null, began: null });
+  const { signal } = view.leave;
   try {
-    const [job, { items }] = await Promise.all([known ?? call("GET", `v1/jobs/${jobId}`), call("GET", `v1/jobs/${jobId}/inputs`)]);
-    const size = items.find(({ pointer }) => pointer === "/content") ?? items[0] ?? { width: 4, height: 3 };
-    shown = { job, inputs: items, leave, easel: new Easel(size.width, size.height), curve: new Curve(), began: null };
+    const [job, { items }] = await Promise.all(
+      [`v1/jobs/${jobId}`, `v1/jobs/${jobId}/inputs`].map((path) => call("GET", path, { signal })),
+    );
     const content = items.find(({ pointer }) => pointer === "/content");
-    if (content) shown.easel.photograph(content.url);
+    const size = content ?? items[0] ?? { width: 4, height: 3 };
+    Object.assign(view, { inputs: items, easel: new Easel(size.width, size.height), curve: new Curve() });
+    if (content) view.easel.photograph(content.url);
     update(job);
-    if (!job.terminal) watchQueue(shown);
+    if (!job.terminal) watchQueue(view);
     await follow(jobId, {
-      signal: leave.signal,
-      heard: (kind, data) => heard(shown, kind, data),
+      signal,
+      heard: (kind, data) => heard(view, kind, data),
       lost: () => ($("left").textContent = "The connection is lost; trying again. The job goes on without it."),
       back: () => ($("left").textContent = ""),
     });
   } catch (problem) {
-    if (leave.signal.aborted) return;
+    if (signal.aborted) return;
     show($("said"), false);
     tell($("stage-problem"), problem instanceof Problem ? problem : new Problem({ code: "", title: problem.message }));
   }
@@ -76,6 +79,7 @@ function update(job) {
   const { status, terminal } = job;
   show($("said"));
   $("status").textContent = sentence(job);
+  announce(job);
   document.title = terminal ? `Impasto – ${STATES[status]}` : `${Math.round(100 * (job.progress?.fraction ?? 0))} % – Impasto`;
   const bar = $("progress");
   show(bar, !terminal);
@@ -85,6 +89,13 @@ function update(job) {
   showActions(job);
   if (status === "succeeded") showResult(job);
   if (status === "failed") tell($("stage-problem"), { ...job.error, errors: [] });
+}
+
+/** Tell those who don't see the bar how far it is: each new state, and each quarter. */
+function announce({ status, progress, terminal }) {
+  const quarter = Math.floor(4 * (progress?.fraction ?? 0));
+  const said = terminal || !quarter ? `The picture is ${STATES[status]}.` : `${25 * quarter} % are painted.`;
+  if ($("announced").textContent !== said) $("announced").textContent = said;
 }
 
 function sentence({ status, queue, progress, terminal, kind, report }) {

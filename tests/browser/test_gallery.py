@@ -107,3 +107,4 @@ def test_a_painting_is_kept_chosen_and_deleted(page: Page, studio: Studio, photo
     page.once("dialog", lambda dialog: dialog.accept())
     dialog.get_by_role("button", name="Delete painting.png").click()
     expect(dialog.get_by_role("button", name="painting.png", exact=True)).to_have_count(0)
+    expect(page.locator("#paintings > li")).to_have_count(0)

@@ -169,6 +169,25 @@ def test_submit_leaves_the_picture_and_its_path_is_the_last_line(up: Up, files: 
         assert (picture.format, picture.size) == ("JPEG", (64, 43))
 
 
+def test_submit_shows_the_picture_where_it_is_asked_to(up: Up, files: tuple[Path, Path]) -> None:
+    run = impasto(
+        "submit", *files, "-o", files[0].with_name("out.png"), "--size", "64", "--iterations", "2",
+        "--data", up.data, "--preview", "blocks",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "▀" * 3 in re.sub(r"\x1b\[[\d;]*m", "", run.stderr)
+    assert "▀" not in run.stdout
+
+
+def test_an_error_that_nobody_thought_of_has_a_traceback_only_where_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text("{")
+    (tmp_path / "lock").write_text(str(os.getpid()))
+    told = impasto("jobs", "list", "--data", tmp_path)
+    assert (told.returncode, "Traceback" in told.stderr) == (1, False)
+    assert "--traceback" in told.stderr
+    assert "Traceback" in impasto("--traceback", "jobs", "list", "--data", tmp_path).stderr
+
+
 def test_submit_answers_in_json(up: Up, files: tuple[Path, Path]) -> None:
     out = files[0].with_name("out.png")
     options = [part for pair in ("size=64", "iterations=2", "pooling=avg") for part in ("-O", pair)]
