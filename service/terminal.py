@@ -19,6 +19,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from service.errors import ImpastoError, InvalidSpec, Unavailable
 
@@ -32,6 +33,12 @@ PAINT, RUN, MANAGE = "Paint", "Run the service", "Manage"
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")]
 DataFolder = Annotated[Path, typer.Option("--data", help="The folder that holds everything a stack keeps.")]
 DATA = Path(".impasto")
+
+
+ID = Column("id", no_wrap=True, min_width=36)
+"""Of a table: never cut, for it is to be copied."""
+PIPED = 200
+"""Columns of a table that nobody's terminal shows."""
 
 
 class Exit(IntEnum):
@@ -57,6 +64,11 @@ def show_error(error: ImpastoError) -> Exit:
     elif str(error) and str(error).rstrip(".") != error.title:
         console.print(str(error), markup=False, soft_wrap=True)
     return Exit.UNAVAILABLE if isinstance(error, Unavailable) else Exit.FAILED
+
+
+def listing() -> Console:
+    """Give the console for tables of results: as wide as they need where they are piped."""
+    return Console(width=None if sys.stdout.isatty() else PIPED)
 
 
 def print_json(value: object) -> None:

@@ -6,23 +6,19 @@ import inspect
 import json
 from dataclasses import dataclass
 from functools import wraps
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from service.errors import FieldProblem, InvalidSpec, SetupError
+from service.named import FORMATS, STORED, URLS, Many, file_at, is_folder, many_of
 from service.spec import place_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
-FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
 FILMS = {".mp4": "mp4", ".webp": "webp"}
-
-STORED = "style:"
-"""How a painting's argument begins that names a style which the service keeps; for such a file write `./style:…`."""
 
 Pictures = Annotated[
     list[str],
@@ -73,26 +69,6 @@ Bits = Annotated[int | None, typer.Option(help="Of a channel: 8, or 16 in PNG an
 Background = Annotated[
     str | None, typer.Option(metavar="#RRGGBB", help="Put behind a transparent photograph before it is painted.")
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Many:
-    """Every photograph in every painting, the first photograph first.
-
-    Attributes:
-        contents: the photographs: files, and URLs.
-        styles: the paintings: files, URLs, and styles that a service keeps.
-        folder: where the pictures go.
-    """
-
-    contents: tuple[str, ...]
-    styles: tuple[str, ...]
-    folder: Path
-
-    def place(self, number: int) -> Path:
-        """Say where the picture of a job goes, by its number in the batch: `photo-painting.png`."""
-        photo, painting = divmod(number, len(self.styles))
-        return self.folder / f"{_stem(self.contents, photo)}-{_stem(self.styles, painting)}.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +136,11 @@ def wish(
         style_weight=style_weight,
         seed=seed,
     )
-    many = _many(pictures, out, kind) if any(Path(name).is_dir() for name in pictures) else None
+    many = None
+    if any(is_folder(name) for name in pictures):
+        given: dict[str, object] = {"--blend": blend, "--scale": scale, "--region": region, "--init-image": init_image}
+        given |= {"--ladder": ladder, "--timelapse": timelapse}
+        many = many_of(pictures, out, kind, beside=[flag for flag, value in given.items() if value])
     output: dict[str, Any] = {"format": "png" if many else _format(out, FORMATS, "/output/format")}
     output |= {"quality": quality, "bits": bits, "background": background}
     if timelapse is not None:
@@ -178,7 +158,7 @@ def wish(
     spec["styles"] = _styles(len([place for place in names if place.startswith("/styles")]), blend or [], scale or [])
     spec["regions"], masks = _regions(region or ())
     names |= masks | ({"/init_image": init_image} if init_image else {})
-    images = {pointer: _file(name, pointer) for pointer, name in names.items() if not _placed(spec, pointer, name)}
+    images = {pointer: file_at(name, pointer) for pointer, name in names.items() if not _placed(spec, pointer, name)}
     return Wish(spec, images, out, timelapse, tuple(pointer for pointer in names if pointer not in images))
 
 
@@ -214,41 +194,6 @@ def paint_options(pairs: Iterable[str], **named: object) -> dict[str, Any]:
         except ValueError:
             options[name] = text  # a bare word is a string
     return options
-
-
-def _many(pictures: list[str], out: Path, kind: str) -> Many:
-    """Take folders for the pictures in them."""
-    if kind != "transfer":
-        raise InvalidSpec(FieldProblem("/kind", "folders are painted as transfers: photographs in paintings"))
-    if out.suffix.lower() in FORMATS or (out.exists() and not out.is_dir()):
-        raise SetupError(f"There will be many pictures: --out has to be a folder, and {out} is none.")
-    photos, *paintings = ([*_listed(name, pointer)] for name, pointer in zip(pictures, _pointers(), strict=False))
-    out.mkdir(parents=True, exist_ok=True)
-    return Many(tuple(photos), tuple(name for several in paintings for name in several), out)
-
-
-def _pointers() -> Iterator[str]:
-    yield "/content"
-    yield from (f"/styles/{n}/image" for n in count())
-
-
-def _listed(name: str, pointer: str) -> Iterator[str]:
-    """Give the pictures of a folder by their names, or the one that it is."""
-    if not Path(name).is_dir():
-        stays = name.startswith(("https://", "http://", STORED))
-        yield name if stays else str(_file(name, pointer))
-        return
-    found = sorted(file for file in Path(name).iterdir() if file.suffix.lower() in FORMATS)
-    if not found:
-        raise InvalidSpec(FieldProblem(pointer, f"there are no pictures in {name}"))
-    yield from map(str, found)
-
-
-def _stem(names: tuple[str, ...], number: int) -> str:
-    """Name a picture after its file; where others are called the same, by its number too."""
-    stems = [Path(name.removeprefix(STORED)).stem for name in names]
-    alone = stems.count(stems[number]) == 1
-    return stems[number] if alone else f"{stems[number]}.{number}"
 
 
 def _format(file: Path, formats: dict[str, str], pointer: str) -> str:
@@ -300,7 +245,7 @@ def _regions(flags: Iterable[str]) -> tuple[list[dict[str, Any]], dict[str, str]
 
 def _placed(spec: dict[str, Any], pointer: str, name: str) -> bool:
     """Write an image into a spec if it is no file: a URL, or a style that the service keeps. Say whether it was."""
-    if name.startswith(("https://", "http://")):
+    if name.startswith(URLS):
         place_image(spec, pointer, {"url": name})
         return True
     if not name.startswith(STORED):
@@ -310,9 +255,3 @@ def _placed(spec: dict[str, Any], pointer: str, name: str) -> bool:
         raise InvalidSpec(FieldProblem(pointer, f"{name}: a stored style stands for a painting alone"))
     spec[kind][int(number)]["style_id"] = name.removeprefix(STORED)
     return True
-
-
-def _file(name: str, pointer: str) -> Path:
-    if not Path(name).is_file():
-        raise InvalidSpec(FieldProblem(pointer, f"there is no file {name}"))
-    return Path(name)

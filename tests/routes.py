@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def operations(app: FastAPI) -> dict[str, APIRoute]:
-    """Give the API's routes by what they answer to, such as `GET /v1/jobs/{job_id}`."""
+    """Give the routes that the API describes, by what they answer to, such as `GET /v1/jobs/{job_id}`."""
     return {
         f"{method} {route.path}": route
         for route in every_route(app.routes)
-        if isinstance(route, APIRoute)
+        if isinstance(route, APIRoute) and route.include_in_schema
         for method in sorted(route.methods or ())
     }
 

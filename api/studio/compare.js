@@ -40,6 +40,7 @@ export class Easel {
 
   /** Show how the picture looks; the one before it stays until the new one is there. */
   async look(url, alt) {
+    const turn = (this.turn = (this.turn ?? 0) + 1);
     const next = new Image();
     next.src = url;
     try {
@@ -47,6 +48,7 @@ export class Easel {
     } catch {
       return false; // it is gone already, or this browser can't show it
     }
+    if (turn !== this.turn) return true; // a newer one is there
     this.after.src = url;
     this.after.alt = alt;
     show(this.after);

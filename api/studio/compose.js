@@ -13,16 +13,20 @@ const PRESETS = { draft: "quick sketch", standard: "good", fine: "large and slow
 const ESTIMATE_AFTER_MS = 400;
 
 let limits = { styles: 8 };
+let presets = {};
 let posted = () => {};
 let estimating = null;
+let asked = 0; // estimates
+let chosen = 0; // photographs
+let coming = 0; // uploads that are on their way
 
 /** Set the form up; `onPosted` gets each job that was posted. */
 export function open(capabilities, onPosted) {
-  limits = capabilities.limits;
+  ({ limits, presets } = capabilities);
   posted = onPosted;
   $("size").max = limits.size_pixels;
   $("presets").replaceChildren(
-    ...Object.entries(capabilities.presets).map(([name, sets]) =>
+    ...Object.entries(presets).map(([name, sets]) =>
       el("label", { className: "choice" },
         el("input", { type: "radio", name: "preset", value: name, checked: name === "standard" }),
         el("span", {}, el("b", {}, name), el("small", {}, `${PRESETS[name] ?? ""}, ${sets.size} px`)),
@@ -33,25 +37,50 @@ export function open(capabilities, onPosted) {
     const usual = name === "content_layers" ? capabilities.content_layers : {};
     $(name).replaceChildren(...capabilities.networks.vgg16.map((layer) => layerField(name, layer, usual[layer])));
   }
-  for (const name of ["preserve_color", "style_distance", "init"]) $(name).dataset.usual = $(name).value;
-  pictures.receiving($("content-drop"), ([file]) => bring([file], (picture) => (draft.content = picture)));
-  pictures.receiving($("style-drop"), (files) => bring(files, addStyle));
-  $("open-styles").addEventListener("click", () => openKept({ add: addPainting, example: addExample, gone: forget }));
-  $("open-regions").addEventListener("click", () => openRegions(changed));
+  for (const name of ["preserve_color", "style_distance", "init"]) $(name).dataset.usual = $(name).options[0].value;
+  pictures.receiving($("content-drop"), ([file]) => bring($("content-drop"), [file], photographed()));
+  pictures.receiving($("style-drop"), (files) => bring($("style-drop"), files, addStyle));
+  $("open-styles").addEventListener("click", () => openKept({ add: addPainting, example: addExample, gone: forget, failed: complain }));
+  $("open-regions").addEventListener("click", () => openRegions(changed).catch(complain));
+  $("afresh").addEventListener("click", () => {
+    drafts.clear();
+    changed();
+  });
+  $("style_distance").addEventListener("change", () => {
+    for (const input of drafts.layerInputs("style_layers")) input.value = ""; // they fit one distance alone
+  });
   $("example").addEventListener("click", tryExample);
-  $("compose").addEventListener("input", changed);
+  $("compose").addEventListener("input", noted);
   $("compose").addEventListener("submit", post);
   drafts.restore();
   changed();
 }
 
 /** Take up a job's spec, to be changed and posted anew. */
-export function takeUp(spec, inputs) {
-  drafts.takeUp(spec, inputs);
+export async function takeUp(spec, inputs) {
+  tell($("compose-problem"), null);
+  drafts.takeUp(spec, inputs, presets);
   $("more").open = true;
   changed();
+  if (spec.regions.length) show($("regions-said")).textContent = "That job's regions are to be brushed anew.";
   $("compose").scrollIntoView({ block: "start" });
   $("balance").focus({ preventScroll: true });
+  await dropMissing();
+}
+
+/** Take away what a job had and the service keeps no longer, to be chosen anew. */
+async function dropMissing() {
+  const there = async ({ ref }) => {
+    const path = ref.style_id ? `v1/styles/${ref.style_id}` : `v1/uploads/${ref.upload_id}`;
+    return call("GET", path).then(() => true, (problem) => problem.status !== 404);
+  };
+  const { content, styles } = draft;
+  const [photograph, ...paintings] = await Promise.all([content, ...styles.map(({ picture }) => picture)].map((picture) => picture && there(picture)));
+  if (photograph !== false && paintings.every(Boolean)) return;
+  if (photograph === false) draft.content = null;
+  draft.styles = styles.filter((_, n) => paintings[n]);
+  changed();
+  complain(new Problem({ code: "", title: "Some of its pictures are kept here no longer", detail: "choose them anew" }));
 }
 
 function layerField(name, layer, usual) {
@@ -62,12 +91,22 @@ function layerField(name, layer, usual) {
   );
 }
 
-async function bring(files, took) {
+/** Give what takes the photograph; one that was chosen before and comes later is not taken. */
+function photographed() {
+  const mine = ++chosen;
+  return (picture) => {
+    if (mine !== chosen) return;
+    draft.content = picture;
+    draft.masks = []; // they were of another
+  };
+}
+
+async function bring(place, files, took) {
   tell($("compose-problem"), null);
   for (const file of files) {
-    const place = took === addStyle ? $("style-drop") : $("content-drop");
     place.classList.add("busy");
     place.setAttribute("aria-busy", "true");
+    arriving(1);
     try {
       took(await pictures.brought(file));
     } catch (problem) {
@@ -75,9 +114,16 @@ async function bring(files, took) {
     } finally {
       place.classList.remove("busy");
       place.removeAttribute("aria-busy");
+      arriving(-1);
     }
   }
   changed();
+}
+
+/** Nothing is posted while pictures are on their way. */
+function arriving(more) {
+  coming += more;
+  $("post").disabled = coming > 0;
 }
 
 function complain(problem, name) {
@@ -89,6 +135,7 @@ function complain(problem, name) {
 
 function addStyle(picture) {
   if (draft.styles.length < limits.styles) draft.styles.push({ picture, weight: 1 });
+  else complain(new Problem({ code: "", title: `There may be ${limits.styles} paintings at most` }));
 }
 
 function addPainting(picture) {
@@ -103,7 +150,7 @@ async function addExample(name, title) {
 async function tryExample() {
   $("example").disabled = true;
   try {
-    draft.content ??= await pictures.example("pagoda", "china.jpg by danielbuechele, CC BY 2.0");
+    if (!draft.content) photographed()(await pictures.example("pagoda", "china.jpg by danielbuechele, CC BY 2.0"));
     if (!draft.styles.length) addStyle(await pictures.example("dusk", "Dusk"));
   } catch (problem) {
     complain(problem);
@@ -113,10 +160,18 @@ async function tryExample() {
   changed();
 }
 
-/** Show the draft as it is now, keep it, and ask what it would take. */
+/** Show the pictures of the draft as they are now. */
 function changed() {
   showContent();
   showStyles();
+  noted();
+}
+
+/** Say what the form says now, keep it, and ask what it would take. */
+function noted() {
+  const beyond = drafts.beyondForm().map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
+  show($("beyond"), beyond.length > 0).textContent = `As in that job, too: ${beyond.join(", ")}.`;
+  show($("afresh"), Boolean(draft.content || draft.styles.length));
   const ratio = drafts.balance();
   $("balance-said").value = ratio === 1 ? "in balance" : `the painting counts ${Number(ratio.toPrecision(2))} times as much`;
   show($("open-regions"), Boolean(draft.content && draft.styles.length));
@@ -174,6 +229,7 @@ function remove(n) {
   draft.styles.splice(n, 1);
   draft.masks.splice(n, 1);
   changed();
+  $("style-file").focus();
 }
 
 /** Take a painting away that the service keeps no longer. */
@@ -188,6 +244,7 @@ async function keep(picture, button) {
     const style = await call("POST", "v1/styles", { json: { name: picture.name.slice(0, 128), image: picture.ref } });
     picture.ref = { style_id: style.id };
     changed();
+    $("open-styles").focus();
   } catch (problem) {
     button.disabled = false;
     complain(problem);
@@ -196,12 +253,14 @@ async function keep(picture, button) {
 
 async function estimate() {
   const place = $("estimate");
+  const mine = ++asked;
   if (!draft.content || !draft.styles.length) {
     place.textContent = "";
     return;
   }
   try {
     const { seconds, size, queue } = await call("POST", "v1/estimates", { json: drafts.spec() });
+    if (mine !== asked) return;
     const wait = queue.position > 1 ? `, behind ${queue.position - 1} in the queue` : "";
     place.textContent = `${size.width} × ${size.height} pixels` + (seconds ? `, about ${duration(seconds)}` : "") + wait;
   } catch {
@@ -221,12 +280,16 @@ async function post(event) {
     complain(new Problem({ code: "", title: `${label}: ${wrong.validationMessage}` }));
     return wrong.focus();
   }
-  $("post").disabled = true;
+  if (coming) return;
+  arriving(1);
+  $("compose").inert = true; // what is posted is what was there
   try {
     posted(await call("POST", "v1/jobs", { json: drafts.spec(await regionsOf(draft)) }));
   } catch (problem) {
+    $("compose").inert = false;
     complain(problem);
   } finally {
-    $("post").disabled = false;
+    $("compose").inert = false;
+    arriving(-1);
   }
 }

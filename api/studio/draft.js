@@ -9,8 +9,15 @@ const CHOICES = ["preserve_color", "style_distance", "init"];
 const NUMBERS = ["size", "iterations", "seed", "tv_weight"];
 const LAYERS = ["content_layers", "style_layers"];
 
-/** The pictures: a photograph, and paintings with their weights. A mask is `{canvas}`, kept until the page is left. */
-export const draft = { content: null, styles: [], masks: [] };
+/** What the service takes where nothing is said, of options that the form has no field for. */
+const USUAL = { normalization: "mean", network: "vgg16", pooling: "max", padding: "replicate", optimizer: "lbfgs", tolerance: null };
+const USUAL_OUTPUT = { quality: 95, bits: 8, background: null };
+
+/**
+ * The pictures: a photograph, and paintings with their weights and scales; their masks, canvases that are kept until the
+ * page is left; and `rest` and `output`, what a job that is to be changed says beyond the form.
+ */
+export const draft = { content: null, styles: [], masks: [], rest: {}, output: {} };
 
 /** The factor by which the painting counts more than the photograph. */
 export const balance = () => 10 ** Number($("balance").value);
@@ -18,18 +25,38 @@ export const balance = () => 10 ** Number($("balance").value);
 /** Write the spec; `regions` are the masks that were uploaded. */
 export function spec(regions = []) {
   const ratio = balance();
-  const options = { content_weight: 1, style_weight: Number(ratio.toPrecision(3)) };
+  const options = { ...draft.rest, content_weight: 1, style_weight: Number(ratio.toPrecision(3)) };
   for (const name of CHOICES) if ($(name).value && $(name).value !== $(name).dataset.usual) options[name] = $(name).value;
   for (const name of NUMBERS) if ($(name).value !== "") options[name] = $(name).valueAsNumber;
   for (const name of LAYERS) {
-    const named = layerInputs(name).filter((input) => input.value !== "");
-    if (named.length) options[name] = Object.fromEntries(named.map((input) => [input.dataset.layer, input.valueAsNumber]));
+    const weight = (input) => input.value || input.placeholder; // what is shown is what is meant
+    const inputs = layerInputs(name);
+    if (inputs.every((input) => input.value === "")) continue;
+    options[name] = Object.fromEntries(inputs.filter(weight).map((input) => [input.dataset.layer, Number(weight(input))]));
   }
-  const output = { format: $("format").value, ...($("film").checked ? { timelapse: {} } : {}) };
-  const styles = draft.styles.map(({ picture, weight }) =>
-    picture.ref.style_id ? { style_id: picture.ref.style_id, weight } : { image: picture.ref, weight },
-  );
-  return { kind: "transfer", content: draft.content?.ref ?? null, styles, regions, preset: preset(), options, output };
+  const format = $("format").value;
+  const more = draft.output.format === format ? draft.output : {};
+  const output = { ...more, format, ...($("film").checked ? { timelapse: {} } : {}) };
+  // With regions, only paintings that one of them has are named, and their weights say nothing.
+  const used = regions.length ? regions.map(({ style }) => style) : draft.styles.map((_, n) => n);
+  const styles = used.map((n) => styled(draft.styles[n], regions.length > 0));
+  const placed = regions.map((region, n) => ({ ...region, style: n }));
+  return { kind: "transfer", content: draft.content?.ref ?? null, styles, regions: placed, preset: preset(), options, output };
+}
+
+function styled({ picture: { ref }, weight, scale = 1 }, alone) {
+  const image = ref.style_id ? { style_id: ref.style_id } : { image: ref };
+  return { ...image, ...(alone ? {} : { weight }), ...(scale === 1 ? {} : { scale }) };
+}
+
+/** Say which options of an earlier job hold that the form doesn't show. */
+export const beyondForm = () => Object.entries({ ...draft.rest, ...draft.output }).filter(([name]) => name !== "format");
+
+/** Begin anew. */
+export function clear() {
+  Object.assign(draft, { content: null, styles: [], masks: [], rest: {}, output: {} });
+  $("compose").reset();
+  save();
 }
 
 export const preset = () => document.querySelector('input[name="preset"]:checked')?.value ?? "standard";
@@ -39,9 +66,9 @@ export const layerInputs = (name) => [...$(name).querySelectorAll("input")];
 /** Keep the draft until the tab is closed. */
 export function save() {
   const form = Object.fromEntries(fields().map((field) => [field.id, field.type === "checkbox" ? field.checked : field.value]));
-  const { content, styles } = draft;
+  const { content, styles, rest, output } = draft;
   try {
-    sessionStorage.setItem(PLACE, JSON.stringify({ content, styles, form, preset: preset() }));
+    sessionStorage.setItem(PLACE, JSON.stringify({ content, styles, rest, output, form, preset: preset() }));
   } catch {
     // There is no room for so many thumbnails: then the draft lasts only as long as the page.
   }
@@ -51,13 +78,14 @@ export function save() {
 export function restore() {
   const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
   if (!kept) return false;
-  Object.assign(draft, { content: kept.content, styles: kept.styles, masks: [] });
+  const { content, styles, rest = {}, output = {} } = kept;
+  Object.assign(draft, { content, styles, rest, output, masks: [] });
   fill(kept.form, kept.preset);
   return true;
 }
 
-/** Take up the spec of a job, to be changed; `inputs` are its pictures. */
-export function takeUp(spec, inputs) {
+/** Take up the spec of a job, to be changed; `inputs` are its pictures, and what its preset says is left to that. */
+export function takeUp(spec, inputs, presets) {
   const at = (pointer) => inputs.find((input) => input.pointer === pointer);
   const picture = (ref, pointer, name) => {
     const input = at(pointer);
@@ -66,18 +94,24 @@ export function takeUp(spec, inputs) {
   draft.content = spec.content && picture(spec.content, "/content", "photograph");
   draft.styles = spec.styles.map((style, n) => ({
     weight: style.weight,
+    scale: style.scale,
     picture: picture(style.style_id ? { style_id: style.style_id } : style.image, `/styles/${n}/image`, `painting ${n + 1}`),
   }));
   draft.masks = [];
-  const { options } = spec;
+  const { options, output } = spec;
+  const unusual = (values, usual) => Object.fromEntries(Object.entries(values).filter(([name, value]) => name in usual && value !== usual[name]));
+  draft.rest = unusual(options, USUAL);
+  draft.output = { ...unusual(output, USUAL_OUTPUT), format: output.format };
+  const own = Object.fromEntries(Object.entries(options).filter(([name, value]) => presets[spec.preset]?.[name] !== value));
   const ratio = options.style_weight / (options.content_weight || 1e-9);
   const form = {
-    ...Object.fromEntries([...NUMBERS, ...CHOICES].map((name) => [name, options[name] ?? ""])),
+    ...Object.fromEntries(NUMBERS.map((name) => [name, own[name] ?? ""])),
+    ...Object.fromEntries(CHOICES.map((name) => [name, options[name] ?? ""])),
     balance: Math.log10(ratio || 1e-9).toFixed(1),
-    format: spec.output.format,
-    film: Boolean(spec.output.timelapse),
+    format: output.format,
+    film: Boolean(output.timelapse),
   };
-  if (form.init === "content") form.init = "";
+  if (["content", "image"].includes(form.init)) form.init = "";
   for (const name of LAYERS) for (const [layer, weight] of Object.entries(options[name] ?? {})) form[`${name}-${layer}`] = weight;
   for (const field of fields()) if (field.dataset.layer) field.value = "";
   fill(form, spec.preset);

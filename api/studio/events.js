@@ -4,6 +4,7 @@ import { Problem, stream } from "./service.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
+const SILENCE_MS = 45_000; // the service says something every 15 seconds
 
 /**
  * Follow a job to its end, over as many connections as it takes, each from where the last one broke off.
@@ -42,7 +43,7 @@ export async function* parsed(body) {
   let rest = "";
   let event = { kind: "message", id: null, data: [] };
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await heardOf(reader);
     if (done) return;
     const lines = (rest + value).split(/\r\n|\n|\r(?!$)/);
     rest = lines.pop();
@@ -57,6 +58,22 @@ export async function* parsed(body) {
       else if (name === "id") event.id = text;
       else if (name === "data") event.data.push(text);
     }
+  }
+}
+
+/** Read on, and give up where nothing comes any more. */
+async function heardOf(reader) {
+  let timer;
+  const silence = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("Nothing is heard any more.")), SILENCE_MS);
+  });
+  try {
+    return await Promise.race([reader.read(), silence]);
+  } catch (error) {
+    reader.cancel().catch(() => {});
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

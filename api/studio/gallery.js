@@ -38,6 +38,7 @@ async function load(turn) {
   if ($("filter-label").value) query.set("label", $("filter-label").value);
   if (cursor) query.set("cursor", cursor);
   $("gallery-said").textContent = "Looking…";
+  $("more-cards").disabled = true;
   try {
     const { items, next_cursor: next } = await call("GET", `v1/jobs?${query}`);
     if (turn !== asked) return; // the filters have changed meanwhile
@@ -47,7 +48,11 @@ async function load(turn) {
     $("gallery-said").textContent = count ? `${plural(count, "picture")}${next ? ", and more" : ""}` : "There is nothing like that yet.";
     show($("more-cards"), Boolean(next));
   } catch (problem) {
+    if (turn !== asked) return;
+    show($("more-cards"), false);
     tell($("gallery-said"), problem);
+  } finally {
+    $("more-cards").disabled = false;
   }
 }
 
@@ -56,13 +61,19 @@ function card(job) {
   const what = `${job.kind === "transfer" ? "picture" : job.kind}, ${STATES[job.status]}, ${ago(job.created_at)}`;
   const place = el("li", {},
     el("a", { className: "card", href: `#/jobs/${job.id}`, "aria-label": what },
-      result ? el("img", { src: result.url, alt: "", loading: "lazy", width: result.width, height: result.height }) : el("span", { className: "nothumb" }, STATES[job.status]),
+      result ? seen(result) : el("span", { className: "nothumb" }, STATES[job.status]),
       el("span", {}, `${job.spec.preset}, ${job.spec.options.size} px`),
       el("small", {}, `${STATES[job.status]}, ${ago(job.created_at)}`),
     ),
   );
   place.append(el("button", { type: "button", className: "quiet", "aria-label": `Delete the ${what}`, onclick: (event) => remove(event.target, job, place) }, "Delete"));
   return place;
+}
+
+function seen({ url, width, height }) {
+  const image = el("img", { src: url, alt: "", loading: "lazy", width, height });
+  image.addEventListener("error", () => image.replaceWith(el("span", { className: "nothumb" }, "can't be shown")));
+  return image;
 }
 
 async function remove(button, job, place) {

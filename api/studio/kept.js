@@ -9,13 +9,13 @@ const OURS = { dusk: "Dusk", harvest: "Harvest", tide: "Tide" };
 
 /**
  * Open the dialog. `add` gets a picture that was chosen, `example` the name and title of one of the studio's own, and
- * `gone` the id of a painting that was deleted.
+ * `gone` the id of a painting that was deleted, `failed` what went wrong.
  */
-export async function openKept({ add, example, gone }) {
+export async function openKept({ add, example, gone, failed }) {
   const dialog = $("styles-dialog");
   const choose = (took) => async () => {
     dialog.close();
-    await took();
+    await Promise.resolve(took()).catch(failed);
   };
   $("ours").replaceChildren(
     ...Object.entries(OURS).map(([name, title]) =>
@@ -26,7 +26,7 @@ export async function openKept({ add, example, gone }) {
   $("styles-said").textContent = "Looking…";
   dialog.showModal();
   try {
-    const { items } = await call("GET", "v1/styles?limit=100");
+    const items = await all();
     $("styles-said").textContent = items.length ? plural(items.length, "painting") : "You keep none yet. “Keep” beside a painting puts it here.";
     $("kept").replaceChildren(...items.map((style) => item(style, choose(() => add(kept(style))), gone)));
   } catch (problem) {
@@ -34,11 +34,25 @@ export async function openKept({ add, example, gone }) {
   }
 }
 
+async function all() {
+  const found = [];
+  for (let cursor = null; ; ) {
+    const page = await call("GET", `v1/styles?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+    found.push(...page.items);
+    cursor = page.next_cursor;
+    if (!cursor) return found;
+  }
+}
+
 function item(style, onclick, gone) {
   const place = el("li", {}, card(style.url, style.name, onclick));
   const remove = async () => {
     if (!confirm(`Delete “${style.name}”? Jobs that use it are painted all the same.`)) return;
-    await call("DELETE", `v1/styles/${style.id}`);
+    try {
+      await call("DELETE", `v1/styles/${style.id}`);
+    } catch (problem) {
+      return tell($("styles-said"), problem);
+    }
     place.remove();
     gone(style.id);
   };

@@ -8,6 +8,18 @@ import * as stage from "./stage.js";
 import { tell } from "./words.js";
 
 takeKey();
+$("forget-key").addEventListener("click", () => {
+  key.forget();
+  sessionStorage.clear();
+  location.replace(location.pathname);
+  location.reload();
+});
+window.addEventListener("hashchange", () => {
+  if (takeKey()) location.reload(); // it was pasted into a page that was open
+});
+for (const kind of ["dragover", "drop"]) {
+  document.addEventListener(kind, (event) => event.preventDefault()); // a file beside its place doesn't replace the page
+}
 start();
 
 async function start() {
@@ -17,12 +29,6 @@ async function start() {
     $("stage").scrollIntoView({ block: "nearest", behavior: "smooth" });
   });
   gallery.setUp();
-  $("forget-key").addEventListener("click", () => {
-    key.forget();
-    sessionStorage.clear();
-    location.replace(location.pathname);
-    location.reload();
-  });
   window.addEventListener("hashchange", route);
   if (!capabilities.workers) tell($("notice"), { title: "No worker is running", detail: "jobs will wait until one is" });
   route();
@@ -40,7 +46,7 @@ async function unlocked() {
         problem = refusal;
       }
     }
-    if (problem && problem.status !== 401) {
+    if (problem && ![401, 403].includes(problem.status)) {
       tell($("notice"), problem);
       await new Promise((resolve) => setTimeout(resolve, 3000));
       continue;
@@ -57,8 +63,14 @@ function entered(problem) {
   $("key").value = "";
   if (!dialog.open) dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("cancel", (event) => event.preventDefault());
-    $("key-form").addEventListener("submit", () => resolve($("key").value.trim()), { once: true });
+    dialog.oncancel = (event) => event.preventDefault();
+    $("key-form").onsubmit = (event) => {
+      const given = $("key").value.trim();
+      if (/^[\x21-\x7e]+$/.test(given)) return resolve(given);
+      event.preventDefault();
+      tell($("key-problem"), { title: "A key has letters, digits and underscores alone" });
+    };
+    dialog.onclose = () => $("key").value.trim() || dialog.showModal(); // by Escape: there is nothing without a key
   });
 }
 

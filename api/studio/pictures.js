@@ -26,6 +26,7 @@ export function kept(style) {
 /** Take one of the studio's own examples: it is uploaded like any other file. */
 export async function example(name, title) {
   const answer = await fetch(`studio/examples/${name}.webp`);
+  if (!answer.ok) throw new Error("The example can't be had.");
   return brought(new File([await answer.blob()], title, { type: "image/webp" }));
 }
 

@@ -23,7 +23,7 @@ export async function openRegions(onChanged) {
   brush = { style: 0, erase: false, x: 0.5, y: 0.5 };
   $("brushes").replaceChildren(...draft.styles.map(brushChoice), brushChoice({ picture: { name: "Eraser", thumb: "" } }, -1));
   listen(canvas);
-  redraw();
+  take(0, false);
   $("regions-dialog").showModal();
   canvas.focus();
 }
@@ -49,10 +49,16 @@ export async function regionsOf({ content, styles, masks }) {
 
 function brushChoice({ picture }, n) {
   const erase = n < 0;
-  const input = el("input", { type: "radio", name: "brush", checked: n === 0, onchange: () => Object.assign(brush, { style: Math.max(0, n), erase }) });
+  const input = el("input", { type: "radio", name: "brush", checked: n === 0, onchange: () => take(Math.max(0, n), erase) });
   const swatch = el("span", { className: "swatch" });
   swatch.style.background = erase ? "transparent" : COLOURS[n];
   return el("label", { className: "choice" }, input, el("span", {}, swatch, picture.thumb ? el("img", { src: picture.thumb, alt: "" }) : null, picture.name));
+}
+
+function take(style, erase) {
+  Object.assign(brush, { style, erase });
+  $("fill-mask").disabled = erase;
+  redraw();
 }
 
 function listen(canvas) {
@@ -65,7 +71,7 @@ function listen(canvas) {
     dab(...at(event));
   };
   canvas.onpointermove = (event) => {
-    if (event.buttons) dab(...at(event), true);
+    if (canvas.hasPointerCapture(event.pointerId)) dab(...at(event), true);
   };
   canvas.onkeydown = (event) => {
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
@@ -167,7 +173,11 @@ function covered(mask) {
   return sum / (255 * 32 * 32);
 }
 
-const blank = (mask) => covered(mask) === 0;
+function blank(mask) {
+  const { data } = mask.getContext("2d").getImageData(0, 0, mask.width, mask.height);
+  for (let n = 3; n < data.length; n += 4) if (data[n]) return false;
+  return true;
+}
 
 function loaded(src) {
   return new Promise((resolve, reject) => {

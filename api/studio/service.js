@@ -21,12 +21,13 @@ export const key = {
   forget: () => localStorage.removeItem(KEY),
 };
 
-/** Take a key out of the address, `#key=…`, so that it stays in no history. */
+/** Take a key out of the address, `#key=…`, so that it stays in no history. Says whether there was one. */
 export function takeKey() {
   const found = /^#key=([^&]+)/.exec(location.hash);
-  if (!found) return;
+  if (!found) return false;
   key.set(decodeURIComponent(found[1]));
   history.replaceState(null, "", `${location.pathname}#/`);
+  return true;
 }
 
 /** Send a request. Gives the answer's JSON, null where it has none; throws `Problem`. */

@@ -16,6 +16,7 @@ let shown = null;
 export function close() {
   shown?.leave.abort();
   shown = null;
+  delete $("actions").dataset.now;
   $("easel").replaceChildren(el("p", { className: "empty" }, "Your picture will appear here."));
   for (const id of ["tools", "said", "actions", "curve", "report", "stage-problem"]) show($(id), false);
   $("film-place").replaceChildren();
@@ -36,6 +37,7 @@ export async function open(jobId) {
     const size = content ?? items[0] ?? { width: 4, height: 3 };
     Object.assign(view, { inputs: items, easel: new Easel(size.width, size.height), curve: new Curve() });
     if (content) view.easel.photograph(content.url);
+    view.over = job.terminal; // then its events tell but the curve
     update(job);
     if (!job.terminal) watchQueue(view);
     await follow(jobId, {
@@ -46,6 +48,7 @@ export async function open(jobId) {
     });
   } catch (problem) {
     if (signal.aborted) return;
+    if (view === shown) shown = null; // so that it may be opened again
     show($("said"), false);
     tell($("stage-problem"), problem instanceof Problem ? problem : new Problem({ code: "", title: problem.message }));
   }
@@ -54,6 +57,10 @@ export async function open(jobId) {
 function heard(view, kind, data) {
   if (view !== shown) return;
   const { job } = view;
+  if (view.over) {
+    if (kind === "progress") view.curve.add(data);
+    return;
+  }
   if (kind === "end") return update(data);
   if (kind === "state") update({ ...job, status: data.status ?? job.status });
   if (kind === "log") $("left").textContent = `${data.title ?? "An attempt failed"}; it is tried again.`;
@@ -122,10 +129,13 @@ function timeLeft({ status, queue, progress }) {
 }
 
 function showActions(job) {
+  const now = `${job.id} ${job.status} ${job.terminal} ${job.outputs.length}`;
+  if ($("actions").dataset.now === now) return; // who is about to press one finds it where it was
+  $("actions").dataset.now = now;
   const result = job.outputs.find(({ name }) => name === "result");
   const button = (text, onclick, className = "") => el("button", { type: "button", className, onclick }, text);
   const actions = [
-    result ? el("a", { className: "button main", href: result.url, download: "" }, `Download ${result.width} × ${result.height}`) : null,
+    result ? el("a", { className: "button main", href: result.url, download: "", onclick: (event) => renewed(event, job, result) }, `Download ${result.width} × ${result.height}`) : null,
     job.terminal ? null : button("Cancel", (event) => act(event.target, `v1/jobs/${job.id}/cancel`), "quiet"),
     job.terminal ? button("Paint it again", (event) => again(event.target, job.id)) : null,
     job.kind === "transfer" ? button("Change and repaint", () => takeUp(job.spec, shown.inputs)) : null,
@@ -134,24 +144,39 @@ function showActions(job) {
   show($("actions"));
 }
 
-async function act(button, path) {
-  button.disabled = true;
+/** Ask for a new URL of the result where the one that is known has expired. */
+async function renewed(event, job, result) {
+  if (Date.parse(result.url_expires_at) > Date.now()) return;
+  event.preventDefault();
   try {
-    update(await call("POST", path));
+    const { outputs } = await call("GET", `v1/jobs/${job.id}`);
+    location.assign(outputs.find(({ name }) => name === "result").url);
   } catch (problem) {
-    button.disabled = false;
     tell($("stage-problem"), problem);
   }
 }
 
+async function act(button, path) {
+  const view = shown;
+  button.disabled = true;
+  try {
+    const job = await call("POST", path);
+    if (view === shown && !view.job.terminal) update(job);
+  } catch (problem) {
+    button.disabled = false;
+    if (view === shown) tell($("stage-problem"), problem);
+  }
+}
+
 async function again(button, jobId) {
+  const view = shown;
   button.disabled = true;
   try {
     const job = await call("POST", `v1/jobs/${jobId}/retry`);
-    location.hash = `#/jobs/${job.id}`;
+    if (view === shown) location.hash = `#/jobs/${job.id}`;
   } catch (problem) {
     button.disabled = false;
-    tell($("stage-problem"), problem);
+    if (view === shown) tell($("stage-problem"), problem);
   }
 }
 

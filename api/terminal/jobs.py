@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from api.client import JobFailed
 from api.terminal.connection import Key, Url, address, connected, job_ids
 from api.terminal.pictures import Graphics, graphics_of
 from api.terminal.submit import saved
 from api.terminal.watch import show as show_picture
 from api.terminal.watch import watch
 from service.job import JobState
-from service.terminal import DATA, AsJson, DataFolder, errors_to, print_json
+from service.terminal import DATA, ID, AsJson, DataFolder, errors_to, listing, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 JobId = Annotated[str, typer.Argument(help="The id that `impasto jobs list` shows.", autocompletion=job_ids)]
 JobIds = Annotated[list[str], typer.Argument(help="Ids that `impasto jobs list` shows.", autocompletion=job_ids)]
 
-COLOURS = {"succeeded": "green", "failed": "red", "expired": "red", "canceled": "yellow", "running": "cyan"}
+COLOURS = {
+    JobState.SUCCEEDED: "green",
+    JobState.FAILED: "red",
+    JobState.EXPIRED: "red",
+    JobState.CANCELED: "yellow",
+    JobState.RUNNING: "cyan",
+}
 
 
 def jobs() -> typer.Typer:
@@ -66,7 +73,7 @@ def _list(
     if as_json:
         print_json([job.model_dump(mode="json") for job in found])
         return
-    table = Table("id", "state", "kind", "painted as", "posted", "took", "labels", box=None, header_style="bold")
+    table = Table(ID, "state", "kind", "painted as", "posted", "took", "labels", box=None, header_style="bold")
     for job in found:
         table.add_row(
             job.id,
@@ -77,7 +84,7 @@ def _list(
             _took(job),
             escape(" ".join(f"{name}={value}" for name, value in job.labels.items())),
         )
-    Console().print(table if found else "[dim]There is none.")
+    listing().print(table if found else "[dim]There is none.")
 
 
 def _show(job_id: JobId, url: Url = None, key: Key = None, data: DataFolder = DATA, as_json: AsJson = False) -> None:
@@ -123,6 +130,8 @@ def _follow(
         typer.echo(place)
     if out is None:
         Console().print(f"{job.id}  {_state(job)}")
+    if job.error is not None:
+        raise JobFailed(job)
 
 
 def _cancel(job_id: JobIds, url: Url = None, key: Key = None, data: DataFolder = DATA, as_json: AsJson = False) -> None:
@@ -141,14 +150,22 @@ def _delete(
     url: Url = None,
     key: Key = None,
     data: DataFolder = DATA,
+    as_json: AsJson = False,
 ) -> None:
     """Delete jobs with their pictures. That can't be undone."""
     if not yes:
         typer.confirm(f"Delete {len(job_id)} job{'s' * (len(job_id) > 1)} with all pictures?", abort=True, err=True)
-    with connected(url, key, data) as client:
-        for one in job_id:
-            client.delete(one)
-            typer.echo(f"{one}  deleted")
+    gone = list[str]()
+    try:
+        with connected(url, key, data) as client:
+            for one in job_id:
+                client.delete(one)
+                gone.append(one)
+                if not as_json:
+                    typer.echo(f"{one}  deleted")
+    finally:
+        if as_json:
+            print_json({"deleted": gone})
 
 
 def _open(
@@ -157,12 +174,16 @@ def _open(
     key: Key = None,
     data: DataFolder = DATA,
     print_only: Annotated[bool, typer.Option("--print", help="Only print the address.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Open a job in the studio, in your browser. It asks for the key once."""
     where, own = address(url, key, data)
     with connected(where, own, data) as client:
         page = f"{where.rstrip('/')}/#/jobs/{client.get(job_id).id}"
-    typer.echo(page)
+    if as_json:
+        print_json({"page": page})
+    else:
+        typer.echo(page)
     if not print_only and not webbrowser.open(page):
         errors_to().print("[yellow]There is no browser here; open the address yourself.[/]")
 
@@ -176,13 +197,16 @@ def _each(
     *,
     as_json: bool,
 ) -> None:
-    with connected(url, key, data) as client:
-        done = [deed(client, one) for one in ids]
-    if as_json:
-        print_json([job.model_dump(mode="json") for job in done])
-        return
-    for job in done:
-        Console().print(f"{job.id}  {_state(job)}")
+    done: list[Job] = []
+    try:
+        with connected(url, key, data) as client:
+            for one in ids:
+                done.append(deed(client, one))
+                if not as_json:
+                    Console().print(f"{done[-1].id}  {_state(done[-1])}")
+    finally:
+        if as_json:
+            print_json([job.model_dump(mode="json") for job in done])
 
 
 def _beside(out: Path) -> Callable[[str], Path]:
@@ -195,8 +219,8 @@ def _beside(out: Path) -> Callable[[str], Path]:
 
 
 def _state(job: Job) -> str:
-    colour = COLOURS.get(job.status, "default")
-    done = f" {100 * (job.progress or {}).get('fraction', 0):.0f} %" if job.status == "running" else ""
+    colour = COLOURS.get(job.status, "default") if isinstance(job.status, JobState) else "default"
+    done = f" {100 * (job.progress or {}).get('fraction', 0):.0f} %" if job.status is JobState.RUNNING else ""
     return f"[{colour}]{job.status}{done}[/]"
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
-from service.errors import ImpastoError
+from api.client import ApiProblem
+from service.errors import ImpastoError, SetupError
+from service.named import STORED, URLS
 from service.terminal import Exit, errors_to, print_json
-from service.wish import STORED
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from api.client import BatchItem, Client, Job
-    from service.wish import Many, Wish
+    from service.named import Many
+    from service.wish import Wish
 
 AT_ONCE = 8
 """Jobs that are followed at the same time: a connection each."""
@@ -27,47 +33,70 @@ def paint_all(client: Client, wish: Wish, many: Many, *, as_json: bool) -> None:
 
     Raises:
         Exit: a job ended without a picture; the others' pictures were saved.
-        ApiProblem, Unreachable: as the client does.
+        ApiProblem, Unreachable: as the client does, before the batch is posted.
     """
     contents = [_brought(client, name) for name in many.contents]
     styles = [_style(client, name) for name in many.styles]
     terms = {name: wish.spec[name] for name in ("preset", "options", "output")}
+    many.folder.mkdir(parents=True, exist_ok=True)
     batch = client.submit_batch({"contents": contents, "styles": styles, **terms})
     if not as_json:
         errors_to().print(f"[dim]batch {batch.id}, {batch.total} jobs")
-    items = list(client.batch_items(batch.id))
-    with _lines(quiet=as_json) as progress, ThreadPoolExecutor(AT_ONCE) as threads:
-        ended = list(threads.map(lambda item: _followed(client, item, many, progress), items))
-    failed = [job for job, place in ended if place is None]
+    ended = _all_followed(client, list(client.batch_items(batch.id)), many.places(), as_json=as_json)
     if as_json:
-        files = [
-            {"picture": None if place is None else str(place), "job": job.model_dump(mode="json")}
-            for job, place in ended
-        ]
-        print_json({"batch": batch.id, "jobs": files})
-    else:
-        for _, place in ended:
-            if place is not None:
-                typer.echo(place)
+        print_json({"batch": batch.id, "jobs": [one.as_json() for one in ended]})
+    failed = sum(one.place is None for one in ended)
     if failed:
-        errors_to().print(f"[bold red]{len(failed)} of {len(ended)} jobs ended without a picture.[/]")
+        errors_to().print(f"[bold red]{failed} of {len(ended)} jobs ended without a picture.[/]")
         raise typer.Exit(Exit.FAILED)
 
 
-def _followed(client: Client, item: BatchItem, many: Many, progress: Progress) -> tuple[Job, Path | None]:
-    """Follow one job to its end, and save its picture; say where it is, None of a job that has none."""
-    place = many.place(item.number)
-    line = progress.add_task(place.name, total=1.0, said="queued")
-    job = item.job or client.get(item.job_id)
-    for latest in client.follow(job.id):
-        job, at = latest, latest.progress or {}
-        progress.update(line, completed=1.0 if job.terminal else at.get("fraction", 0.0), said=str(job.status))
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of one job: as it stood last, and where its picture is."""
+
+    item: BatchItem
+    job: Job | None
+    place: Path | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Write it for a program."""
+        job = None if self.job is None else self.job.model_dump(mode="json")
+        return {"id": self.item.job_id, "picture": None if self.place is None else str(self.place), "job": job}
+
+
+def _all_followed(client: Client, items: Sequence[BatchItem], places: Sequence[Path], *, as_json: bool) -> list[Ended]:
+    """Follow all jobs, some at a time, each with a line as long as it is open. A place is printed when it is there."""
+    threads = ThreadPoolExecutor(AT_ONCE)
     try:
+        with _lines(quiet=as_json) as progress:
+            follow = partial(_followed, client, progress=progress)
+            ended = []
+            for one in threads.map(lambda item: follow(item, places[item.number]), items):
+                ended.append(one)
+                if one.place is not None and not as_json:
+                    typer.echo(one.place)
+            return ended
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _followed(client: Client, item: BatchItem, place: Path, *, progress: Progress) -> Ended:
+    """Follow one job to its end, and save its picture; whatever goes wrong with it is its own."""
+    line, job = progress.add_task(escape(place.name), total=1.0, said=""), item.job
+    try:
+        for latest in client.follow(item.job_id):
+            job, at = latest, latest.progress or {}
+            progress.update(line, completed=1.0 if job.terminal else at.get("fraction", 0.0), said=str(job.status))
+        assert job is not None, "following gives the job at least once"
         client.save(job, place)
-    except ImpastoError as error:
-        progress.update(line, said=f"[red]{job.error.title if job.error else error}")
-        return job, None
-    return job, place
+    except (ImpastoError, OSError) as error:
+        why = job.error.title if job is not None and job.error else str(error)
+        progress.console.print(f"[red]{escape(place.name)}[/]: {escape(why)}")
+        return Ended(item, job, None)
+    finally:
+        progress.remove_task(line)
+    return Ended(item, job, place)
 
 
 def _lines(*, quiet: bool) -> Progress:
@@ -83,10 +112,12 @@ def _lines(*, quiet: bool) -> Progress:
 
 def _brought(client: Client, name: str) -> dict[str, Any]:
     """Name an image for a spec: a URL as it is, and a file as the upload that it becomes."""
-    if name.startswith(("https://", "http://")):
+    if name.startswith(URLS):
         return {"url": name}
-    with open(name, "rb") as file:  # noqa: PTH123 - a name from the command line
-        return {"upload_id": client.uploads.create(file.read()).id}
+    try:
+        return {"upload_id": client.uploads.create(Path(name).read_bytes()).id}
+    except ApiProblem as problem:
+        raise SetupError(f"{name}: {problem}") from problem
 
 
 def _style(client: Client, name: str) -> dict[str, Any]:

@@ -137,8 +137,8 @@ def _blocks(image: Image.Image) -> str:
 
 def _attributes() -> list[str]:
     """Ask the terminal what it can (DA1); nothing where it doesn't answer."""
-    if not sys.stdin.isatty():
-        return []
+    if not sys.stdin.isatty() or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
+        return []  # who runs in the background may not touch the terminal
     with _unbuffered(sys.stdin.fileno()) as keyboard:
         sys.stderr.write("\x1b[c")
         sys.stderr.flush()

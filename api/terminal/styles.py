@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.terminal.connection import Key, Url, connected, style_ids
-from service.terminal import DATA, AsJson, DataFolder, print_json
+from service.terminal import DATA, ID, AsJson, DataFolder, listing, print_json
 
 StyleId = Annotated[str, typer.Argument(help="The id that `impasto styles list` shows.", autocompletion=style_ids)]
 
@@ -35,12 +35,12 @@ def _list(url: Url = None, key: Key = None, data: DataFolder = DATA, as_json: As
     if as_json:
         print_json([style.model_dump(mode="json") for style in found])
         return
-    table = Table("id", "name", "size", "kept", "labels", box=None, header_style="bold")
+    table = Table(ID, "name", "size", "kept", "labels", box=None, header_style="bold")
     for style in found:
         labels = " ".join(f"{name}={value}" for name, value in style.labels.items())
         size = f"{style.width} × {style.height}"
         table.add_row(style.id, escape(style.name), size, f"{style.created_at.astimezone():%Y-%m-%d}", escape(labels))
-    Console().print(table if found else "[dim]None is kept.")
+    listing().print(table if found else "[dim]None is kept.")
 
 
 def _keep(
@@ -83,8 +83,13 @@ def _show(
     Console().print(table)
 
 
-def _delete(style_id: StyleId, url: Url = None, key: Key = None, data: DataFolder = DATA) -> None:
+def _delete(
+    style_id: StyleId, url: Url = None, key: Key = None, data: DataFolder = DATA, as_json: AsJson = False
+) -> None:
     """Delete a painting. Jobs that use it are painted all the same."""
     with connected(url, key, data) as client:
         client.styles.delete(style_id)
-    typer.echo(f"{style_id}  deleted")
+    if as_json:
+        print_json({"deleted": [style_id]})
+    else:
+        typer.echo(f"{style_id}  deleted")

@@ -55,7 +55,9 @@ def watch(
             losses += [at["loss"]["total"]] if at.get("loss") else []
             if job.preview != shown and graphics is not Graphics.NONE and not quiet:
                 shown = job.preview
+                progress.stop()  # the picture takes lines of its own
                 _show_preview(shown, graphics)
+                progress.start()
             progress.update(
                 bar,
                 description=_said(job),
@@ -86,9 +88,9 @@ def sparkline(values: Sequence[float], width: int = SPARK) -> str:
 
 def _said(job: Job) -> str:
     at = job.progress or {}
-    if job.status == "queued" and job.queue is not None:
+    if job.queue is not None and not job.terminal:
         ahead = job.queue.position - 1
-        return f"queued, {ahead} before it" if ahead else "queued, next"
+        return f"{job.status}, {ahead} before it" if ahead else f"{job.status}, next"
     return str(at.get("phase") or job.status) if not job.terminal else str(job.status)
 
 

@@ -28,7 +28,7 @@ QUIETLY = (
 SCREENSHOTS = Path("out/screenshots")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is there, its event loop runs in this thread, where others want their own
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         if os.environ.get("CI"):
@@ -65,7 +65,8 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     page.on("pageerror", lambda error: said.append(str(error)))
     yield page
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{request.node.name}.png", full_page=True)
+    name = request.node.name.replace("[", ".").rstrip("]")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
     context.close()
     expected = request.node.get_closest_marker("console")
     assert said == [] or expected, f"the console says {said}"

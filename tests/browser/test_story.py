@@ -57,7 +57,7 @@ def test_before_and_after_are_compared_and_enlarged(page: Page, studio: Studio, 
 
 def test_a_film_and_the_loss_curve_are_shown(page: Page, studio: Studio, photo: Path, painting: Path) -> None:
     studio.bring(photo, painting)
-    studio.quick(iterations=30, seed=4)
+    studio.quick(size=96, iterations=120, seed=4)
     page.get_by_label("Make a film of it being painted").check()
     studio.paint()
     expect(page.locator("#curve svg")).to_be_visible(timeout=60_000)

@@ -106,7 +106,8 @@ def test_a_style_is_kept_found_used_and_deleted(ours: Client, monkeypatch: pytes
     made = [ours.styles.create(f"n{n}", image, labels={"n": str(n)}) for n, image in enumerate(images)]
     assert [style.id for style in ours.styles.list()] == [style.id for style in made][::-1]
     assert (made[1].name, made[1].labels, made[1].width) == ("n1", {"n": "1"}, 96)
-    assert ours.styles.get(made[0].id) == made[0]
+    signed = {"url", "url_expires_at"}  # anew for each answer
+    assert ours.styles.get(made[0].id).model_dump(exclude=signed) == made[0].model_dump(exclude=signed)
     job = ours.submit({"/content": PHOTO}, {"styles": [{"style_id": made[0].id}], "options": SMALL})
     assert job.spec["styles"][0]["style_id"] == made[0].id
     ours.styles.delete(made[0].id)

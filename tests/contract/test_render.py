@@ -159,17 +159,18 @@ def test_an_input_that_was_tampered_with_is_not_painted(services: Services, tena
     assert error.code == "input_missing"
 
 
-def test_a_long_painting_keeps_its_lease(hasty: Services, tenant: str) -> None:
+def test_a_long_painting_keeps_its_lease(settings: Settings, tenant: str) -> None:
     def slow(spec: RenderSpec, images: Images, **_: object) -> Generator[Step, None, Painting]:
         deadline = time.monotonic() + 2.0
         while time.monotonic() < deadline:
             yield Step(96, 1, 2, LOSS, lambda: images["/content"].pixels, no_checkpoint)
-            assert hasty.upkeep.expired_leases() == []
+            assert services.upkeep.expired_leases() == []
         return (yield from copyist(spec, images))
 
-    job = submitted(hasty, tenant)
-    rendered(hasty, slow, ttl_s=1.0)
-    assert hasty.jobs.get(tenant, job.id).state is JobState.SUCCEEDED
+    with open_services(settings.model_copy(update={"lease_ttl_s": 1.0})) as services:
+        job = submitted(services, tenant)
+        rendered(services, slow, ttl_s=1.0)
+        assert services.jobs.get(tenant, job.id).state is JobState.SUCCEEDED
 
 
 def test_progress_is_seen_while_it_is_painted(hasty: Services, tenant: str) -> None:

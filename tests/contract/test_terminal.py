@@ -106,7 +106,8 @@ def test_jobs_are_deleted_after_a_question(run: Run, client: httpx.Client, ours:
     jobs = [posted(client).json()["id"] for _ in range(2)]
     assert run("jobs", "delete", *jobs).exit_code == 1
     assert len(list(ours.jobs())) == 2
-    run("jobs", "delete", "--yes", *jobs)
+    assert run("jobs", "delete", "--yes", jobs[0]).stdout == f"{jobs[0]}  deleted\n"
+    assert json.loads(run("jobs", "delete", "--yes", jobs[1], "--json").stdout) == {"deleted": [jobs[1]]}
     assert list(ours.jobs()) == []
 
 
@@ -123,6 +124,7 @@ def test_a_job_is_opened_in_the_studio(
     job = posted(client).json()["id"]
     page = f"{str(client.base_url).rstrip('/')}/#/jobs/{job}"
     assert run("jobs", "open", job, "--print").stdout.strip() == page
+    assert json.loads(run("jobs", "open", job, "--print", "--json").stdout) == {"page": page}
     assert opened == []
     ended = run("jobs", "open", job)
     assert opened == [page]
@@ -145,8 +147,8 @@ def test_paintings_are_kept_listed_shown_and_deleted(run: Run, tmp_path: Path) -
     named = json.loads(run("styles", "keep", file, "--name", "Dusk", "--json").stdout)
     assert json.loads(run("styles", "show", named["id"], "--json").stdout)["name"] == "Dusk"
     assert {one["name"] for one in json.loads(run("styles", "list", "--json").stdout)} == {"dusk", "Dusk"}
-    for one in (style, named["id"]):
-        run("styles", "delete", one)
+    assert run("styles", "delete", style).stdout == f"{style}  deleted\n"
+    assert json.loads(run("styles", "delete", named["id"], "--json").stdout) == {"deleted": [named["id"]]}
     assert "None is kept" in run("styles", "list").stdout
 
 

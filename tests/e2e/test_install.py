@@ -15,9 +15,10 @@ def test_api_and_service_install_and_import_without_torch(tmp_path: Path) -> Non
     pip = [str(python), "-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt")]
     subprocess.run([*pip, str(ROOT)], check=True, capture_output=True, timeout=240)
     program = """
-import importlib.util, api.app, api.client, service.submit, service.wiring, workers.app
+import importlib.util, api.app, api.client, api.routes.studio, service.submit, service.wiring, workers.app
 assert importlib.util.find_spec("torch") is None
 assert importlib.util.find_spec("tests") is None
+assert {"index.html", "main.js", "examples/dusk.webp"} <= set(api.routes.studio.files())
 print(api.app.__file__)
 """
     run = subprocess.run([python, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)

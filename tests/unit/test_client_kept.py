@@ -42,7 +42,9 @@ def announced(**changes: Any) -> Reply:
 
 def style_json() -> bytes:
     style = {"id": "s", "name": "dusk", "sha256": "0", "bytes": 1, "content_type": "image/png", "width": 3, "height": 2}
-    return json.dumps(style | {"labels": {}, "created_at": TIME, "links": {"self": "/"}}).encode()
+    return json.dumps(
+        style | {"labels": {}, "created_at": TIME, "url": PLACE, "url_expires_at": TIME, "links": {"self": "/"}}
+    ).encode()
 
 
 def problem(status: int, code: str) -> Reply:

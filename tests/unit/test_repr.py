@@ -115,6 +115,7 @@ HARMLESS = {
     "service.job.Job.key", "service.stores.key_store.Admission.key",  # an id; a record
     "service.settings.Settings.environment",
     "service.delivery.File.data",  # pixels
+    "api.routes.studio.File.body",  # the studio's
     *(f"service.{name}.key" for name in (  # an object's in the bucket
         "job.Input", "job.OutputFile", "stores.upload_store.Upload", "stores.style_store.Held",
         "stores.style_store.StyleRecord",

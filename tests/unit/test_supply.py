@@ -138,6 +138,8 @@ TO_OURSELVES = {
     "api/client/sync.py": {"httpx"},  # the client goes where its user says
     "api/client/asynchronous.py": {"httpx"},
     "api/client/transport.py": {"httpx"},
+    "api/client/notebook.py": {"httpx"},  # a job's own picture, by the URL that the service gave
+    "api/terminal/watch.py": {"httpx"},  # its preview, likewise
     "workers/painter/sources.py": {"httpx"},  # weights, from where an operator says
 }
 

@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from service.errors import InvalidSpec, SetupError
+from service.named import Many
 from service.wish import Wish, paint_options, wish
 from workers.cli import commands
 
@@ -192,17 +193,25 @@ def test_folders_stand_for_the_pictures_in_them(folders: Path) -> None:
     assert made.many is not None
     assert [Path(name).name for name in made.many.contents] == ["a.png", "b.jpg"]
     assert [Path(name).name for name in made.many.styles] == ["a.webp", "style:0190"]
-    assert [made.many.place(n).relative_to(folders).as_posix() for n in range(4)] == [
+    assert [place.relative_to(folders).as_posix() for place in made.many.places()] == [
         "out/a-a.png", "out/a-0190.png", "out/b-a.png", "out/b-0190.png",
     ]  # fmt: skip
     assert (made.images, made.spec["preset"], made.spec["output"]) == ({}, "draft", {"format": "png"})
-    assert (folders / "out").is_dir()
+    assert not (folders / "out").exists()
 
 
-def test_pictures_of_one_name_are_told_apart_by_number(folders: Path) -> None:
+def test_no_picture_takes_the_place_of_another(folders: Path) -> None:
     made = asked(folders, "photos/b.jpg", "paintings", "more", out="out")
     assert made.many is not None
-    assert [made.many.place(n).name for n in range(2)] == ["b-a.0.png", "b-a.1.png"]
+    assert [place.name for place in made.many.places()] == ["b-a.0.png", "b-a.1.png"]
+    odd = Many(("a.png", "a-b.png"), ("b-c.png", "c.png", f"https://example.com/{'x' * 300}.png?k=1"), folders)
+    names = [place.name for place in odd.places()]
+    assert names[:5] == ["a-b-c.0.png", "a-c.png", f"a-{'x' * 80}.png", "a-b-b-c.png", "a-b-c.4.png"]
+
+
+def test_a_long_url_is_no_folder(folders: Path) -> None:
+    url = f"https://example.com/photo.png?X-Amz-Signature={'f' * 400}"
+    assert asked(folders, url, "paintings/a.webp").elsewhere == ("/content",)
 
 
 def test_many_pictures_need_a_folder_and_are_transfers(folders: Path) -> None:
@@ -212,3 +221,6 @@ def test_many_pictures_need_a_folder_and_are_transfers(folders: Path) -> None:
     assert pointer(folders, "none", "paintings", out="out") == "/content"
     assert pointer(folders, "photos", "paintings", "none", out="out") == "/styles/1/image"
     assert pointer(folders, "photos", "paintings/nowhere.jpg", out="out") == "/styles/0/image"
+    assert pointer(folders, "photos", out="out") == "/styles"
+    with pytest.raises(InvalidSpec, match=r"--blend, --ladder: for one picture"):
+        asked(folders, "photos", "paintings", out="out", blend=[1.0], ladder=True)
