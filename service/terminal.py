@@ -35,8 +35,6 @@ DataFolder = Annotated[Path, typer.Option("--data", help="The folder that holds 
 DATA = Path(".impasto")
 
 
-ID = Column("id", no_wrap=True, min_width=36)
-"""Of a table: never cut, for it is to be copied."""
 PIPED = 200
 """Columns of a table that nobody's terminal shows."""
 
@@ -64,6 +62,11 @@ def show_error(error: ImpastoError) -> Exit:
     elif str(error) and str(error).rstrip(".") != error.title:
         console.print(str(error), markup=False, soft_wrap=True)
     return Exit.UNAVAILABLE if isinstance(error, Unavailable) else Exit.FAILED
+
+
+def id_column() -> Column:
+    """Make a table's column of ids: never cut, for they are to be copied."""
+    return Column("id", no_wrap=True, min_width=36)
 
 
 def listing() -> Console:

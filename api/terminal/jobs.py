@@ -19,7 +19,7 @@ from api.terminal.submit import saved
 from api.terminal.watch import show as show_picture
 from api.terminal.watch import watch
 from service.job import JobState
-from service.terminal import DATA, ID, AsJson, DataFolder, errors_to, listing, print_json
+from service.terminal import DATA, AsJson, DataFolder, errors_to, id_column, listing, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ def _list(
     if as_json:
         print_json([job.model_dump(mode="json") for job in found])
         return
-    table = Table(ID, "state", "kind", "painted as", "posted", "took", "labels", box=None, header_style="bold")
+    table = Table(id_column(), "state", "kind", "painted as", "posted", "took", "labels", box=None, header_style="bold")
     for job in found:
         table.add_row(
             job.id,

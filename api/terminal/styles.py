@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.terminal.connection import Key, Url, connected, style_ids
-from service.terminal import DATA, ID, AsJson, DataFolder, listing, print_json
+from service.terminal import DATA, AsJson, DataFolder, id_column, listing, print_json
 
 StyleId = Annotated[str, typer.Argument(help="The id that `impasto styles list` shows.", autocompletion=style_ids)]
 
@@ -35,7 +35,7 @@ def _list(url: Url = None, key: Key = None, data: DataFolder = DATA, as_json: As
     if as_json:
         print_json([style.model_dump(mode="json") for style in found])
         return
-    table = Table(ID, "name", "size", "kept", "labels", box=None, header_style="bold")
+    table = Table(id_column(), "name", "size", "kept", "labels", box=None, header_style="bold")
     for style in found:
         labels = " ".join(f"{name}={value}" for name, value in style.labels.items())
         size = f"{style.width} × {style.height}"
