@@ -13,8 +13,10 @@ import hypothesis
 import pytest
 from pytest_socket import disable_socket, enable_socket
 
+from service.embedded.running import RunningStack
 from service.settings import Settings
 from service.wiring import Services, open_services
+from tests.e2e.up_process import Up, started
 from tests.eternal import without_ttl
 from tests.images import photograph_bytes
 from tests.servers import Servers, running_servers
@@ -85,3 +87,17 @@ def tenant() -> str:
 def photograph() -> bytes:
     """A small PNG file."""
     return photograph_bytes()
+
+
+@pytest.fixture(scope="session")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One `impasto up` for the whole run, ready to take jobs. Who kills parts of it for good starts one of his own."""
+    with started(tmp_path_factory.mktemp("up") / "data") as up:
+        up.ready()
+        yield up
+
+
+@pytest.fixture
+def stack(up: Up) -> RunningStack:
+    """What that stack says of itself now."""
+    return up.ready()

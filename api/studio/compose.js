@@ -212,7 +212,7 @@ function showStyles() {
 function seen({ thumb, name, width, height }, alt) {
   const unseen = el("span", { className: "nothumb" }, name);
   if (!thumb) return unseen;
-  const image = el("img", { src: thumb, alt, width: width || 4, height: height || 3 });
+  const image = el("img", { src: thumb, alt, title: name, width: width || 4, height: height || 3 });
   image.addEventListener("error", () => image.replaceWith(unseen)); // its URL has expired
   return image;
 }

@@ -185,7 +185,7 @@ async function showResult(job) {
   const result = job.outputs.find(({ name }) => name === "result");
   const seen = result && (await view.easel.look(result.url, "The finished picture"));
   if (view !== shown) return;
-  if (result && !seen) view.easel.waiting.textContent = "This browser can't show the file; download it.";
+  if (result && !seen) $("left").textContent = "This browser can't show the file; download it.";
   const film = job.outputs.find(({ name }) => name === "timelapse");
   if (film) $("film-place").replaceChildren(filmOf(film));
   showReport(job);

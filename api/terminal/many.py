@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8
 """Jobs that are followed at the same time: a connection each."""
+INTERRUPTED = 130
+"""How a command ends by Ctrl-C."""
 
 
 def paint_all(client: Client, wish: Wish, many: Many, *, as_json: bool) -> None:
@@ -66,7 +69,7 @@ class Ended:
 
 
 def _all_followed(client: Client, items: Sequence[BatchItem], places: Sequence[Path], *, as_json: bool) -> list[Ended]:
-    """Follow all jobs, some at a time, each with a line as long as it is open. A place is printed when it is there."""
+    """Follow all jobs, some at a time, each with a line as long as it is open; print the pictures' places in order."""
     threads = ThreadPoolExecutor(AT_ONCE)
     try:
         with _lines(quiet=as_json) as progress:
@@ -77,6 +80,9 @@ def _all_followed(client: Client, items: Sequence[BatchItem], places: Sequence[P
                 if one.place is not None and not as_json:
                     typer.echo(one.place)
             return ended
+    except KeyboardInterrupt:
+        errors_to().print("[yellow]The jobs go on without you; `impasto jobs list` shows them.[/]")
+        os._exit(INTERRUPTED)  # Python would wait for the threads, and they for jobs that may be hours from their end
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
 

@@ -137,8 +137,8 @@ def _blocks(image: Image.Image) -> str:
 
 def _attributes() -> list[str]:
     """Ask the terminal what it can (DA1); nothing where it doesn't answer."""
-    if not sys.stdin.isatty() or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
-        return []  # who runs in the background may not touch the terminal
+    if not sys.stdin.isatty() or not _in_front(sys.stdin.fileno()):
+        return []
     with _unbuffered(sys.stdin.fileno()) as keyboard:
         sys.stderr.write("\x1b[c")
         sys.stderr.flush()
@@ -147,6 +147,14 @@ def _attributes() -> list[str]:
             answer += os.read(keyboard, 64)
     found = re.search(rb"\x1b\[\?([\d;]+)c", answer)
     return found[1].decode().split(";")[1:] if found else []
+
+
+def _in_front(keyboard: int) -> bool:
+    """Say whether this process may touch the terminal: who runs in the background is stopped by trying."""
+    try:
+        return os.tcgetpgrp(keyboard) == os.getpgrp()
+    except OSError:  # it is not the terminal that this process was started from
+        return False
 
 
 @contextmanager

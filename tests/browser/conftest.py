@@ -9,7 +9,6 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from service.embedded.running import RunningStack
 from tests.browser.studio import Studio
-from tests.e2e.up_process import Up, started
 from tests.images import photograph_bytes
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -38,19 +37,6 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIETLY))
         yield chromium
         chromium.close()
-
-
-@pytest.fixture(scope="session")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """One `impasto up` for all browser tests."""
-    with started(tmp_path_factory.mktemp("up") / "data") as up:
-        up.ready()
-        yield up
-
-
-@pytest.fixture
-def stack(up: Up) -> RunningStack:
-    return up.ready()
 
 
 @pytest.fixture(params=[1280], ids=["wide"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -57,6 +58,13 @@ class Studio:
     def paint(self) -> None:
         """Post what is in the form."""
         self.page.get_by_role("button", name="Paint it", exact=True).click()
+
+    def painted_spec(self) -> dict[str, Any]:
+        """Post what is in the form, and give the spec that was sent."""
+        with self.page.expect_request(lambda sent: sent.url.endswith("/v1/jobs") and sent.method == "POST") as sent:
+            self.paint()
+        spec: dict[str, Any] = sent.value.post_data_json or {}
+        return spec
 
     @property
     def status(self) -> Locator:

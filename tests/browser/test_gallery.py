@@ -97,14 +97,39 @@ def test_a_painting_is_kept_chosen_and_deleted(page: Page, studio: Studio, photo
     dialog.get_by_role("button", name="painting.png", exact=True).click()
     expect(page.locator("#paintings img")).to_be_visible()
     studio.quick()
-    with page.expect_request(lambda request: request.url.endswith("/v1/jobs") and request.method == "POST") as sent:
-        studio.paint()
-    posted = sent.value.post_data_json
-    assert posted
-    assert list(posted["styles"][0]) == ["style_id", "weight"]
+    assert list(studio.painted_spec()["styles"][0]) == ["style_id", "weight"]
     studio.finished()
     page.get_by_role("button", name="Kept paintings…").click()
     page.once("dialog", lambda dialog: dialog.accept())
     dialog.get_by_role("button", name="Delete painting.png").click()
     expect(dialog.get_by_role("button", name="painting.png", exact=True)).to_have_count(0)
     expect(page.locator("#paintings > li")).to_have_count(0)
+
+
+def test_what_a_job_says_beyond_the_form_is_kept(page: Page, studio: Studio, client: Client) -> None:
+    beyond = {"normalization": "sum", "pooling": "avg"}
+    job = painted(client, preset="draft", options={"size": 64, "iterations": 2, **beyond}, output={"quality": 80})
+    page.goto(f"{studio.stack.url}/#/jobs/{job}")
+    page.get_by_role("button", name="Change and repaint").click()
+    expect(page.locator("#beyond")).to_contain_text("normalization sum, pooling avg, quality 80")
+    page.get_by_label("Iterations a scale").fill("")
+    page.get_by_label("Longest side, pixels").fill("72")
+    spec = studio.painted_spec()
+    assert spec["options"].items() >= {**beyond, "size": 72}.items()
+    assert "iterations" not in spec["options"], "those are the preset's"
+    assert spec["output"] == {"quality": 80, "format": "png"}
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Start afresh").click()
+    expect(page.locator("#beyond")).to_be_hidden()
+    expect(page.locator("#content-drop img")).to_have_count(0)
+
+
+@pytest.mark.console
+def test_a_picture_that_is_kept_no_longer_is_to_be_chosen_anew(page: Page, studio: Studio, client: Client) -> None:
+    job = painted(client)
+    client.uploads.delete(client.get(job).spec["content"]["upload_id"])
+    page.goto(f"{studio.stack.url}/#/jobs/{job}")
+    page.get_by_role("button", name="Change and repaint").click()
+    expect(page.locator("#compose-problem")).to_contain_text("kept here no longer")
+    expect(page.locator("#content-drop img")).to_have_count(0)
+    expect(page.locator("#paintings > li")).to_have_count(1)

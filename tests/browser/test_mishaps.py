@@ -38,6 +38,14 @@ def test_the_key_leaves_the_address_at_once_and_can_be_forgotten(page: Page, stu
     expect(page.get_by_role("dialog", name="Your key")).to_be_visible()
 
 
+def test_a_key_that_is_pasted_into_an_open_page_is_taken(page: Page, stack: RunningStack) -> None:
+    Studio(page, stack).open(key=False)
+    expect(page.get_by_role("dialog", name="Your key")).to_be_visible()
+    page.evaluate("key => { location.hash = `#key=${key}`; }", stack.key)
+    expect(page.get_by_text("standard", exact=True)).to_be_visible()
+    assert stack.key not in page.url
+
+
 @pytest.mark.console
 def test_a_wrong_key_is_refused_in_words(page: Page, stack: RunningStack) -> None:
     Studio(page, stack).open(key=False)

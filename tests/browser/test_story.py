@@ -87,13 +87,19 @@ def test_several_paintings_go_where_they_are_brushed(
     page.get_by_role("button", name="Done").click()
     expect(page.get_by_text("Painted by regions")).to_be_visible()
     studio.quick()
-    with page.expect_request(lambda request: request.url.endswith("/v1/jobs") and request.method == "POST") as sent:
-        studio.paint()
-    posted = sent.value.post_data_json
-    assert posted
-    regions = posted["regions"]
-    assert [region["style"] for region in regions] == [0, 1]
+    assert [region["style"] for region in studio.painted_spec()["regions"]] == [0, 1]
     studio.finished()
+
+
+def test_masks_are_of_one_photograph(page: Page, studio: Studio, photo: Path, painting: Path) -> None:
+    studio.bring(photo, painting)
+    page.get_by_role("button", name="Paint regions…").click()
+    page.get_by_role("button", name="Fill what is left").click()
+    page.get_by_role("button", name="Done").click()
+    expect(page.get_by_text("Painted by regions")).to_be_visible()
+    studio.drop("#content-drop", painting)
+    expect(page.get_by_alt_text("Photograph: painting.png")).to_be_visible()
+    expect(page.get_by_text("Painted by regions")).to_be_hidden()
 
 
 def test_the_keyboard_alone_suffices(page: Page, studio: Studio, photo: Path, painting: Path) -> None:

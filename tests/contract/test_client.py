@@ -51,6 +51,15 @@ def test_a_job_is_waited_for_by_the_service(ours: Client) -> None:
     assert time.monotonic() - asked < 10
 
 
+def test_the_pictures_of_a_job_can_be_seen(ours: Client) -> None:
+    shown = ours.inputs(ours.submit(IMAGES).id)
+    assert {image.pointer: (image.width, image.height) for image in shown} == {
+        "/content": (96, 64),
+        "/styles/0/image": (80, 80),
+    }
+    assert all(httpx.get(image.url).content.startswith(b"\x89PNG") for image in shown)
+
+
 def test_waiting_ends_when_the_time_is_over(ours: Client) -> None:
     job = ours.submit(IMAGES)
     assert ours.wait(job.id, timeout_s=1).status is JobState.QUEUED

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 import webbrowser
@@ -196,6 +200,25 @@ def test_of_a_batch_the_jobs_that_fail_are_said(run: Run, services: Services, ou
     assert ended.exit_code == 1
     assert "1 of 2 jobs ended without a picture" in ended.stderr
     assert len(ended.stdout.split()) == 1
+
+
+def test_who_leaves_a_batch_is_not_held_until_its_jobs_end(
+    client: httpx.Client, key: str, ours: Client, tmp_path: Path
+) -> None:
+    for name in ("photos/a.png", "photos/b.png", "x.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(photograph_bytes(*(80, 60) if name == "x.png" else (64, 48)))
+    command = [str(Path(sys.executable).with_name("impasto")), "submit", "photos", "x.png", "-o", "out", "--size", "64"]
+    where = {"IMPASTO_URL": str(client.base_url), "IMPASTO_KEY": key}
+    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | where, stderr=subprocess.PIPE, text=True) as left:
+        assert left.stderr is not None
+        said = ""
+        while "a-x.png" not in said:
+            said += left.stderr.read(1)
+        left.send_signal(signal.SIGINT)
+        assert left.wait(timeout=30) == 130
+        assert "The jobs go on without you" in left.stderr.read()
+    assert [job.status for job in ours.jobs()] == ["queued", "queued"]
 
 
 def test_a_shell_is_suggested_what_is_there(client: httpx.Client, key: str, ours: Client) -> None:

@@ -17,7 +17,7 @@ import redis as redis_driver
 
 from service.embedded.folder import read_secrets
 from service.embedded.running import RunningStack
-from tests.e2e.test_story import impasto
+from tests.e2e.command import impasto
 from tests.e2e.up_process import Up
 from tests.images import photograph_bytes
 from tests.receiver import Asked, Receiver, Send, answer, receiving

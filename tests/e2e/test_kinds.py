@@ -12,7 +12,7 @@ from PIL import Image
 
 from service.painting import Picture
 from service.pictures import decode_stored, encode_stored
-from tests.e2e.test_story import impasto
+from tests.e2e.command import impasto
 from tests.e2e.up_process import Up
 from tests.golden.pictures import brush_strokes, landscape, left_half, tiles
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
+import subprocess
+import sys
 from io import BytesIO, StringIO
 
 import numpy as np
@@ -114,6 +117,28 @@ def test_nothing_is_drawn_where_nothing_can_be() -> None:
 )
 def test_a_terminal_is_known_by_its_name(environment: dict[str, str], graphics: Graphics) -> None:
     assert graphics_of(Terminal(), environment) is graphics
+
+
+ASKING = """
+import fcntl, sys, termios
+from api.terminal.pictures import graphics_of
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+print(graphics_of(sys.stderr, {"TERM": "xterm"}))
+"""
+
+
+@pytest.mark.parametrize(("answer", "graphics"), [(b"\x1b[?62;4;22c", "sixel"), (b"\x1b[?62;22c", "none")])
+def test_a_terminal_without_a_name_is_asked_for_sixels(answer: bytes, graphics: str) -> None:
+    ours, theirs = os.openpty()
+    program = [sys.executable, "-c", ASKING]
+    with subprocess.Popen(
+        program, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, start_new_session=True
+    ) as asking:
+        os.close(theirs)
+        assert os.read(ours, 3) == b"\x1b[c"
+        os.write(ours, answer)
+        assert asking.communicate(timeout=60)[0].decode().strip() == graphics
+    os.close(ours)
 
 
 def test_a_file_is_no_terminal() -> None:
