@@ -41,7 +41,7 @@ contract-fuzz: setup ## call the API with everything its description allows, and
 
 # Schemathesis' plugin would leave the values out of what Hypothesis prints.
 fuzz: setup ## feed strange bytes and words to whatever takes them from strangers, for FUZZ_S seconds
-	@FUZZ_S=$(FUZZ_S) $(BIN)/python -m pytest -p no:schemathesis --timeout=$$(( $(FUZZ_S) + 600 )) --show-capture=no tests/fuzz
+	@FUZZ_S=$(FUZZ_S) $(BIN)/python -m pytest -p no:schemathesis --timeout=$$(( $(FUZZ_S) + 600 )) -o faulthandler_timeout=0 --show-capture=no tests/fuzz
 
 check: setup ## lint, formatting, types, import contracts; changes nothing
 	@$(BIN)/ruff format --check .

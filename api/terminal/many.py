@@ -43,9 +43,13 @@ def paint_all(client: Client, wish: Wish, many: Many, *, as_json: bool) -> None:
     terms = {name: wish.spec[name] for name in ("preset", "options", "output")}
     many.folder.mkdir(parents=True, exist_ok=True)
     batch = client.submit_batch({"contents": contents, "styles": styles, **terms})
-    if not as_json:
-        errors_to().print(f"[dim]batch {batch.id}, {batch.total} jobs")
-    ended = _all_followed(client, list(client.batch_items(batch.id)), many.places(), as_json=as_json)
+    try:
+        if not as_json:
+            errors_to().print(f"[dim]batch {batch.id}, {batch.total} jobs")
+        ended = _all_followed(client, list(client.batch_items(batch.id)), many.places(), as_json=as_json)
+    except KeyboardInterrupt:
+        errors_to().print("[yellow]The jobs go on without you; `impasto jobs list` shows them.[/]")
+        os._exit(INTERRUPTED)  # Python would wait for the threads, and they for jobs that may be hours from their end
     if as_json:
         print_json({"batch": batch.id, "jobs": [one.as_json() for one in ended]})
     failed = sum(one.place is None for one in ended)
@@ -80,9 +84,6 @@ def _all_followed(client: Client, items: Sequence[BatchItem], places: Sequence[P
                 if one.place is not None and not as_json:
                     typer.echo(one.place)
             return ended
-    except KeyboardInterrupt:
-        errors_to().print("[yellow]The jobs go on without you; `impasto jobs list` shows them.[/]")
-        os._exit(INTERRUPTED)  # Python would wait for the threads, and they for jobs that may be hours from their end
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
 

@@ -211,13 +211,14 @@ def test_who_leaves_a_batch_is_not_held_until_its_jobs_end(
     command = [str(Path(sys.executable).with_name("impasto")), "submit", "photos", "x.png", "-o", "out", "--size", "64"]
     where = {"IMPASTO_URL": str(client.base_url), "IMPASTO_KEY": key}
     with subprocess.Popen(command, cwd=tmp_path, env=os.environ | where, stderr=subprocess.PIPE, text=True) as left:
-        assert left.stderr is not None
-        said = ""
-        while "a-x.png" not in said:
-            said += left.stderr.read(1)
-        left.send_signal(signal.SIGINT)
-        assert left.wait(timeout=30) == 130
-        assert "The jobs go on without you" in left.stderr.read()
+        try:
+            assert left.stderr is not None
+            assert "2 jobs" in left.stderr.readline()
+            left.send_signal(signal.SIGINT)
+            assert left.wait(timeout=30) == 130
+            assert "The jobs go on without you" in left.stderr.read()
+        finally:
+            left.kill()
     assert [job.status for job in ours.jobs()] == ["queued", "queued"]
 
 

@@ -134,10 +134,13 @@ def test_a_terminal_without_a_name_is_asked_for_sixels(answer: bytes, graphics: 
     with subprocess.Popen(
         program, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, start_new_session=True
     ) as asking:
-        os.close(theirs)
-        assert os.read(ours, 3) == b"\x1b[c"
-        os.write(ours, answer)
-        assert asking.communicate(timeout=60)[0].decode().strip() == graphics
+        try:
+            os.close(theirs)
+            assert os.read(ours, 3) == b"\x1b[c"
+            os.write(ours, answer)
+            assert asking.communicate(timeout=60)[0].decode().strip() == graphics
+        finally:
+            asking.kill()
     os.close(ours)
 
 
