@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import UploadFile
 
 from api.forms import is_form, read_form, read_json
-from api.wire.upload import UploadByUrl, UploadDirect, UploadInline
+from api.wire.upload import UploadAgain, UploadByUrl, UploadDirect, UploadInline
 from service.errors import FieldProblem, InvalidSpec
 from service.validation import validated
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    Ways = UploadByUrl | UploadInline | UploadDirect
+    Ways = UploadByUrl | UploadInline | UploadAgain | UploadDirect
 
 WAYS: Mapping[str, type[Ways]] = {
     "url": UploadByUrl,
     "data": UploadInline,
+    "job_id": UploadAgain,
     "bytes": UploadDirect,
     "sha256": UploadDirect,
 }
@@ -43,7 +44,7 @@ BODIES = {
                 }
             },
             "application/json": {
-                "schema": {"oneOf": [way.model_json_schema() for way in (UploadByUrl, UploadInline, UploadDirect)]}
+                "schema": {"oneOf": [way.model_json_schema() for way in dict.fromkeys(WAYS.values())]}
             },
         },
     }
@@ -70,5 +71,5 @@ async def read_upload(request: Request) -> bytes | Ways:
 def _from_json(data: object) -> Ways:
     ways = [way for field, way in WAYS.items() if isinstance(data, dict) and field in data]
     if not ways:
-        raise InvalidSpec(FieldProblem("", "give url, or data, or bytes with sha256 and content_type"))
+        raise InvalidSpec(FieldProblem("", "give url, data, job_id and pointer, or bytes, sha256 and content_type"))
     return validated(ways[0], data)

@@ -1,4 +1,4 @@
-"""Taking in an image: check and normalise it, store its bytes, remember it as an upload."""
+"""Taking in an image: check and normalise it, store its bytes, remember it as an upload; or take it from a job."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from uuid_utils import uuid7
 
+from service.errors import FieldProblem, Gone, InvalidImage, InvalidSpec, NotFound
 from service.ingest import ImageLimits
 from service.stores.upload_store import Upload
 
@@ -40,8 +41,11 @@ def upload(
         NotFound: what was announced has been forgotten meanwhile.
         Unavailable: a store is out of reach; the caller learns no id, and what is stored is purged in time.
     """
-    settings = services.settings
-    taken = services.sandbox.ingest(data, image_limits(settings))
+    try:
+        taken = services.sandbox.ingest(data, image_limits(services.settings))
+    except InvalidImage as error:
+        services.metrics.ingest_refused.labels(error.reason).inc()
+        raise
     digest = hashlib.sha256(taken.png).hexdigest()
     record = Upload(
         tenant=tenant,
@@ -55,6 +59,48 @@ def upload(
         height=taken.height,
         expires_ms=0,
     )
-    record = services.uploads.save(record, ttl_s=ttl_s or settings.upload_ttl_s, expected=expected is not None)
-    services.blobs.put(record.key, taken.png, content_type="image/png")
+    return _stored(record, taken.png, ttl_s=ttl_s, expected=expected is not None, services=services)
+
+
+def upload_again(job_id: str, pointer: str, *, tenant: str, services: Services) -> Upload:
+    """Make an upload of a picture that a job was posted with, for as long as the job is kept.
+
+    Args:
+        job_id: which job.
+        pointer: where the job's spec names the picture, such as `/styles/0/image`.
+        tenant: whose it is.
+        services: the open parts.
+
+    Raises:
+        InvalidSpec: the tenant has no such job, or no longer, or the job has no picture there.
+        Unavailable: a store is out of reach.
+    """
+    try:
+        inputs = {image.pointer: image for image in services.jobs.get(tenant, job_id).inputs}
+        if pointer not in inputs:
+            raise InvalidSpec(FieldProblem("/pointer", f"the job has pictures at {', '.join(inputs)}"))
+        image = inputs[pointer]
+        png = services.blobs.get(image.key)
+    except (NotFound, Gone) as error:  # its picture, too, if it is deleted meanwhile
+        raise InvalidSpec(FieldProblem("/job_id", str(error))) from error
+    record = Upload(
+        tenant=tenant,
+        id=str(uuid7()),
+        sha256=image.sha256,
+        key="",
+        stored_sha256=image.sha256,
+        bytes=len(png),
+        content_type="image/png",
+        width=image.width,
+        height=image.height,
+        expires_ms=0,
+    )
+    return _stored(record, png, services=services)
+
+
+def _stored(
+    record: Upload, png: bytes, *, ttl_s: int | None = None, expected: bool = False, services: Services
+) -> Upload:
+    record = services.uploads.save(record, ttl_s=ttl_s or services.settings.upload_ttl_s, expected=expected)
+    services.blobs.put(record.key, png, content_type="image/png")
     return record

@@ -22,3 +22,12 @@ def photograph_bytes(width: int = 96, height: int = 64, file_format: str = "PNG"
     file = BytesIO()
     Image.fromarray(gradient(width, height)).save(file, file_format)
     return file.getvalue()
+
+
+def mask_bytes(width: int = 96, height: int = 64, level: int = 255) -> bytes:
+    """Encode a mask whose left half is chosen."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[:, : width // 2] = level
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()

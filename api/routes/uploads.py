@@ -6,12 +6,12 @@ from fastapi import APIRouter, Request
 
 from api.deps import Reader, TheIntake, TheServices, Writer
 from api.upload_forms import BODIES, read_upload
-from api.wire.upload import UploadByUrl, UploadDirect, UploadInline, UploadOut
+from api.wire.upload import UploadAgain, UploadByUrl, UploadDirect, UploadInline, UploadOut
 from service.direct import announce, complete
 from service.forget import forget_upload
 from service.prepare import take_in
 from service.spec import ImageRef
-from service.upload import upload
+from service.upload import upload, upload_again
 from service.wiring import Services
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
@@ -21,15 +21,16 @@ router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 async def create_upload(request: Request, caller: Writer, services: TheServices, intake: TheIntake) -> UploadOut:
     """Take in one image: it is checked, turned upright, converted to sRGB and stripped of all metadata.
 
-    It comes as a file of a form, by its URL, or as base64. Or it is announced, by its size and digest: then the answer
-    says where to put it, and it is taken in when the upload is completed.
+    It comes as a file of a form, by its URL, or as base64, or it is one that a job of yours was posted with. Or it is
+    announced, by its size and digest: then the answer says where to put it, and it is taken in when the upload is
+    completed.
     """
     brought = await read_upload(request)
     return await intake.run(caller.tenant, _taken_in, brought, tenant=caller.tenant, services=services)
 
 
 def _taken_in(
-    brought: bytes | UploadByUrl | UploadInline | UploadDirect, *, tenant: str, services: Services
+    brought: bytes | UploadByUrl | UploadInline | UploadAgain | UploadDirect, *, tenant: str, services: Services
 ) -> UploadOut:
     if isinstance(brought, bytes):
         return UploadOut.of(upload(brought, tenant=tenant, services=services))
@@ -42,6 +43,8 @@ def _taken_in(
             services=services,
         )
         return UploadOut.of_announced(announced)
+    if isinstance(brought, UploadAgain):
+        return UploadOut.of(upload_again(brought.job_id, brought.pointer, tenant=tenant, services=services))
     ref = ImageRef.model_validate(brought.model_dump())
     return UploadOut.of(take_in(ref, tenant=tenant, services=services))
 

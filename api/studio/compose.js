@@ -19,6 +19,7 @@ let estimating = null;
 let asked = 0; // estimates
 let chosen = 0; // photographs
 let coming = 0; // uploads that are on their way
+let arrived = Promise.resolve(); // once those before are all taken
 
 /** Set the form up; `onPosted` gets each job that was posted. */
 export function open(capabilities, onPosted) {
@@ -56,31 +57,20 @@ export function open(capabilities, onPosted) {
   changed();
 }
 
-/** Take up a job's spec, to be changed and posted anew. */
-export async function takeUp(spec, inputs) {
+/** Take up a job, to be changed and posted anew; `inputs` are its pictures. */
+export async function takeUp({ id, spec }, inputs) {
   tell($("compose-problem"), null);
-  drafts.takeUp(spec, inputs, presets);
+  try {
+    const brought = await Promise.all(inputs.map((input) => pictures.again(id, spec, input)));
+    const found = (pointer, name) => ({ ...brought[inputs.findIndex((input) => input.pointer === pointer)], name });
+    drafts.takeUp(spec, found, presets);
+  } catch (problem) {
+    return complain(problem);
+  }
   $("more").open = true;
   changed();
-  if (spec.regions.length) show($("regions-said")).textContent = "That job's regions are to be brushed anew.";
   $("compose").scrollIntoView({ block: "start" });
   $("balance").focus({ preventScroll: true });
-  await dropMissing();
-}
-
-/** Take away what a job had and the service keeps no longer, to be chosen anew. */
-async function dropMissing() {
-  const there = async ({ ref }) => {
-    const path = ref.style_id ? `v1/styles/${ref.style_id}` : `v1/uploads/${ref.upload_id}`;
-    return call("GET", path).then(() => true, (problem) => problem.status !== 404);
-  };
-  const { content, styles } = draft;
-  const [photograph, ...paintings] = await Promise.all([content, ...styles.map(({ picture }) => picture)].map((picture) => picture && there(picture)));
-  if (photograph !== false && paintings.every(Boolean)) return;
-  if (photograph === false) draft.content = null;
-  draft.styles = styles.filter((_, n) => paintings[n]);
-  changed();
-  complain(new Problem({ code: "", title: "Some of its pictures are kept here no longer", detail: "choose them anew" }));
 }
 
 function layerField(name, layer, usual) {
@@ -97,27 +87,28 @@ function photographed() {
   return (picture) => {
     if (mine !== chosen) return;
     draft.content = picture;
-    draft.masks = []; // they were of another
+    Object.assign(draft, { masks: [], regions: [] }); // they were of another
   };
 }
 
-async function bring(place, files, took) {
+/** Bring files, all at once, and take them in the order in which they were chosen. */
+function bring(place, files, took) {
   tell($("compose-problem"), null);
-  for (const file of files) {
-    place.classList.add("busy");
-    place.setAttribute("aria-busy", "true");
-    arriving(1);
-    try {
-      took(await pictures.brought(file));
-    } catch (problem) {
-      complain(problem, file.name);
-    } finally {
-      place.classList.remove("busy");
-      place.removeAttribute("aria-busy");
+  place.classList.add("busy");
+  place.setAttribute("aria-busy", "true");
+  arriving(files.length);
+  const brought = files.map((file) => pictures.brought(file).then((picture) => ({ picture }), (problem) => ({ problem })));
+  arrived = arrived.then(async () => {
+    for (const [n, file] of files.entries()) {
+      const { picture, problem } = await brought[n];
+      if (picture) took(picture);
+      else complain(problem, file.name);
       arriving(-1);
     }
-  }
-  changed();
+    place.classList.remove("busy");
+    place.removeAttribute("aria-busy");
+    changed();
+  });
 }
 
 /** Nothing is posted while pictures are on their way. */
@@ -177,7 +168,9 @@ function noted() {
   show($("open-regions"), Boolean(draft.content && draft.styles.length));
   show($("example"), !draft.content || !draft.styles.length);
   const brushed = draft.masks.filter(Boolean).length;
-  show($("regions-said"), brushed > 0).textContent = "Painted by regions; what is left blank stays as it is.";
+  show($("regions-said"), brushed + draft.regions.length > 0).textContent = brushed
+    ? "Painted by regions; what is left blank stays as it is."
+    : "Painted by that job's regions, until others are brushed.";
   drafts.save();
   clearTimeout(estimating);
   estimating = setTimeout(estimate, ESTIMATE_AFTER_MS);
@@ -228,6 +221,7 @@ function weightField(style, n) {
 function remove(n) {
   draft.styles.splice(n, 1);
   draft.masks.splice(n, 1);
+  draft.regions = []; // they name paintings by their places
   changed();
   $("style-file").focus();
 }

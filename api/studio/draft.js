@@ -15,14 +15,14 @@ const USUAL_OUTPUT = { quality: 95, bits: 8, background: null };
 
 /**
  * The pictures: a photograph, and paintings with their weights and scales; their masks, canvases that are kept until the
- * page is left; and `rest` and `output`, what a job that is to be changed says beyond the form.
+ * page is left; and of a job that is to be changed, its `regions`, and `rest` and `output`, what it says beyond the form.
  */
-export const draft = { content: null, styles: [], masks: [], rest: {}, output: {} };
+export const draft = { content: null, styles: [], masks: [], regions: [], rest: {}, output: {} };
 
 /** The factor by which the painting counts more than the photograph. */
 export const balance = () => 10 ** Number($("balance").value);
 
-/** Write the spec; `regions` are the masks that were uploaded. */
+/** Write the spec; `regions` name their masks, which were uploaded. */
 export function spec(regions = []) {
   const ratio = balance();
   const options = { ...draft.rest, content_weight: 1, style_weight: Number(ratio.toPrecision(3)) };
@@ -54,7 +54,7 @@ export const beyondForm = () => Object.entries({ ...draft.rest, ...draft.output 
 
 /** Begin anew. */
 export function clear() {
-  Object.assign(draft, { content: null, styles: [], masks: [], rest: {}, output: {} });
+  Object.assign(draft, { content: null, styles: [], masks: [], regions: [], rest: {}, output: {} });
   $("compose").reset();
   save();
 }
@@ -66,9 +66,9 @@ export const layerInputs = (name) => [...$(name).querySelectorAll("input")];
 /** Keep the draft until the tab is closed. */
 export function save() {
   const form = Object.fromEntries(fields().map((field) => [field.id, field.type === "checkbox" ? field.checked : field.value]));
-  const { content, styles, rest, output } = draft;
+  const { content, styles, regions, rest, output } = draft;
   try {
-    sessionStorage.setItem(PLACE, JSON.stringify({ content, styles, rest, output, form, preset: preset() }));
+    sessionStorage.setItem(PLACE, JSON.stringify({ content, styles, regions, rest, output, form, preset: preset() }));
   } catch {
     // There is no room for so many thumbnails: then the draft lasts only as long as the page.
   }
@@ -78,26 +78,26 @@ export function save() {
 export function restore() {
   const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
   if (!kept) return false;
-  const { content, styles, rest = {}, output = {} } = kept;
-  Object.assign(draft, { content, styles, rest, output, masks: [] });
+  const { content, styles, regions = [], rest = {}, output = {} } = kept;
+  Object.assign(draft, { content, styles, regions, rest, output, masks: [] });
   fill(kept.form, kept.preset);
   return true;
 }
 
-/** Take up the spec of a job, to be changed; `inputs` are its pictures, and what its preset says is left to that. */
-export function takeUp(spec, inputs, presets) {
-  const at = (pointer) => inputs.find((input) => input.pointer === pointer);
-  const picture = (ref, pointer, name) => {
-    const input = at(pointer);
-    return { ref, name, thumb: input?.url ?? "", width: input?.width ?? 0, height: input?.height ?? 0 };
-  };
-  draft.content = spec.content && picture(spec.content, "/content", "photograph");
-  draft.styles = spec.styles.map((style, n) => ({
-    weight: style.weight,
-    scale: style.scale,
-    picture: picture(style.style_id ? { style_id: style.style_id } : style.image, `/styles/${n}/image`, `painting ${n + 1}`),
+/** Take up the spec of a job, to be changed; `found` gives its picture at a pointer, and what its preset says is left to that. */
+export function takeUp(spec, found, presets) {
+  draft.content = found("/content", "photograph");
+  draft.styles = spec.styles.map(({ weight, scale }, n) => ({
+    weight,
+    scale,
+    picture: found(`/styles/${n}/image`, `painting ${n + 1}`),
   }));
   draft.masks = [];
+  draft.regions = spec.regions.map(({ style, content_mask, style_mask }, n) => ({
+    style,
+    ...(content_mask && { content_mask: found(`/regions/${n}/content_mask`).ref }),
+    ...(style_mask && { style_mask: found(`/regions/${n}/style_mask`).ref }),
+  }));
   const { options, output } = spec;
   const unusual = (values, usual) => Object.fromEntries(Object.entries(values).filter(([name, value]) => name in usual && value !== usual[name]));
   draft.rest = unusual(options, USUAL);

@@ -18,6 +18,21 @@ export async function brought(file) {
   return { ref: { upload_id: upload.id }, name: file.name, thumb, width: upload.width, height: upload.height };
 }
 
+/**
+ * Bring a picture of a job once more: what was uploaded is forgotten in a day, but a job keeps its own. A kept style stays
+ * one for as long as it is kept.
+ */
+export async function again(jobId, spec, { pointer, url, width, height }) {
+  const style = spec.styles[pointer.match(/^\/styles\/(\d+)\/image$/)?.[1]];
+  const picture = { thumb: url, width, height };
+  const gone = (problem) => {
+    if (problem.status !== 404) throw problem;
+  };
+  if (style?.style_id && (await call("GET", `v1/styles/${style.style_id}`).catch(gone))) return { ref: { style_id: style.style_id }, ...picture };
+  const upload = await call("POST", "v1/uploads", { json: { job_id: jobId, pointer } });
+  return { ref: { upload_id: upload.id }, ...picture };
+}
+
 /** Take a painting that the service keeps. */
 export function kept(style) {
   return { ref: { style_id: style.id }, name: style.name, thumb: style.url, width: style.width, height: style.height };

@@ -28,9 +28,10 @@ export async function openRegions(onChanged) {
   canvas.focus();
 }
 
-/** Upload the masks that were brushed, and name them as a spec does. */
-export async function regionsOf({ content, styles, masks }) {
+/** Upload the masks that were brushed, and name them as a spec does; where none were, those of the job that is changed. */
+export async function regionsOf({ content, styles, masks, regions }) {
   const brushed = styles.map((_, n) => n).filter((n) => masks[n] && !blank(masks[n]));
+  if (!brushed.length) return regions;
   return Promise.all(
     brushed.map(async (n) => {
       const canvas = document.createElement("canvas");
@@ -91,7 +92,7 @@ function listen(canvas) {
     redraw();
   };
   $("clear-mask").onclick = () => {
-    draft.masks = [];
+    Object.assign(draft, { masks: [], regions: [] });
     redraw();
   };
   $("regions-dialog").onclose = () => changed();

@@ -138,7 +138,7 @@ function showActions(job) {
     result ? el("a", { className: "button main", href: result.url, download: "", onclick: (event) => renewed(event, job, result) }, `Download ${result.width} × ${result.height}`) : null,
     job.terminal ? null : button("Cancel", (event) => act(event.target, `v1/jobs/${job.id}/cancel`), "quiet"),
     job.terminal ? button("Paint it again", (event) => again(event.target, job.id)) : null,
-    job.kind === "transfer" ? button("Change and repaint", () => takeUp(job.spec, shown.inputs)) : null,
+    job.kind === "transfer" ? button("Change and repaint", () => takeUp(job, shown.inputs)) : null,
   ];
   $("actions").replaceChildren(...actions.filter(Boolean));
   show($("actions"));

@@ -30,6 +30,20 @@ class UploadInline(BaseModel):
     data: str = Field(min_length=1, repr=False, description="The file's bytes, base64.")
 
 
+class UploadAgain(BaseModel):
+    """A picture that one of your jobs was posted with, to be used once more after its upload has expired."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: str = Field(min_length=1, max_length=64, description="A job that is still kept.")
+    pointer: str = Field(
+        min_length=1,
+        max_length=64,
+        description="Where that job's spec names it, as `GET /v1/jobs/{id}/inputs` says.",
+        examples=["/content", "/styles/0/image"],
+    )
+
+
 class UploadDirect(BaseModel):
     """An image that the client will put into the storage itself."""
 

@@ -11,11 +11,12 @@ from playwright.sync_api import Dialog, Page, expect
 from api.client import Client
 from service.embedded.running import RunningStack
 from tests.browser.studio import Studio
-from tests.images import photograph_bytes
+from tests.images import mask_bytes, photograph_bytes
 
 pytestmark = [pytest.mark.servers, pytest.mark.weights]
 
 QUICK = {"options": {"size": 64, "iterations": 2}}
+IMAGES = {"/content": photograph_bytes(), "/styles/0/image": photograph_bytes(80, 80)}
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def client(stack: RunningStack) -> Iterator[Client]:
 
 def painted(client: Client, **spec: object) -> str:
     """Post a job as a back end does, and wait for its end."""
-    images = {"/content": photograph_bytes(), "/styles/0/image": photograph_bytes(80, 80)}
+    images = {"/content": photograph_bytes()} if "styles" in spec else IMAGES
     return list(client.follow(client.submit(images, {**QUICK, **spec}).id))[-1].id
 
 
@@ -125,11 +126,34 @@ def test_what_a_job_says_beyond_the_form_is_kept(page: Page, studio: Studio, cli
 
 
 @pytest.mark.console
-def test_a_picture_that_is_kept_no_longer_is_to_be_chosen_anew(page: Page, studio: Studio, client: Client) -> None:
-    job = painted(client)
-    client.uploads.delete(client.get(job).spec["content"]["upload_id"])
+def test_a_job_is_changed_after_its_uploads_have_expired(page: Page, studio: Studio, client: Client) -> None:
+    style = client.styles.create("gone", photograph_bytes(80, 60)).id
+    mask = {"content_mask": {"upload_id": client.uploads.create(mask_bytes()).id}, "style": 0}
+    job = painted(client, styles=[{"style_id": style}], regions=[mask])
+    client.styles.delete(style)
+    spec = client.get(job).spec
+    for image in (spec["content"], spec["regions"][0]["content_mask"]):
+        client.uploads.delete(image["upload_id"])
     page.goto(f"{studio.stack.url}/#/jobs/{job}")
     page.get_by_role("button", name="Change and repaint").click()
-    expect(page.locator("#compose-problem")).to_contain_text("kept here no longer")
+    expect(page.locator("#content-drop img")).to_be_visible()
+    expect(page.locator("#regions-said")).to_contain_text("that job's regions")
+    page.get_by_label("Longest side, pixels").fill("72")
+    again = studio.painted_spec()
+    studio.finished()
+    assert set(again["styles"][0]) == {"image"}, "the kept one is gone, its picture is not"
+    assert [list(region) for region in again["regions"]] == [["style", "content_mask"]]
+    page.get_by_role("button", name="Take painting 1 away").click()
+    expect(page.locator("#regions-said")).to_be_hidden()
+
+
+@pytest.mark.console
+def test_a_job_that_is_gone_meanwhile_can_t_be_changed(page: Page, studio: Studio, client: Client) -> None:
+    job = painted(client)
+    page.goto(f"{studio.stack.url}/#/jobs/{job}")
+    change = page.get_by_role("button", name="Change and repaint")
+    expect(change).to_be_visible()
+    client.delete(job)
+    change.click()
+    expect(page.locator("#compose-problem")).to_contain_text("job_id")
     expect(page.locator("#content-drop img")).to_have_count(0)
-    expect(page.locator("#paintings > li")).to_have_count(1)

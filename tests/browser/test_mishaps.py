@@ -108,7 +108,7 @@ def test_a_lost_connection_is_said_and_taken_up_where_it_broke(
     page: Page, studio: Studio, photo: Path, painting: Path
 ) -> None:
     studio.bring(photo, painting)
-    studio.quick(size=96, iterations=100, seed=1)
+    studio.quick(size=96, iterations=400, seed=1)
     studio.paint()
     expect(page.locator("#curve svg")).to_be_visible(timeout=PATIENCE_MS)
     asked: list[str] = []
@@ -121,7 +121,7 @@ def test_a_lost_connection_is_said_and_taken_up_where_it_broke(
 
 def test_a_reload_in_the_middle_loses_nothing(page: Page, studio: Studio, photo: Path, painting: Path) -> None:
     studio.bring(photo, painting)
-    studio.quick(size=96, iterations=60, seed=2)
+    studio.quick(size=96, iterations=400, seed=2)
     page.get_by_label("Likeness").fill("1")
     studio.paint()
     expect(studio.status).to_contain_text("iteration", timeout=PATIENCE_MS)

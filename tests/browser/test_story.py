@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.studio import Studio
 
@@ -65,6 +65,31 @@ def test_a_film_and_the_loss_curve_are_shown(page: Page, studio: Studio, photo: 
     studio.finished()
     expect(page.locator("#film-place video")).to_be_visible()
     page.wait_for_function("document.querySelector('#film-place video').readyState >= 1")
+
+
+def test_paintings_stand_in_the_order_in_which_they_were_chosen(
+    page: Page, studio: Studio, photo: Path, painting: Path, tmp_path: Path
+) -> None:
+    """Though the first takes longest to arrive."""
+    other = tmp_path / "other.png"
+    other.write_bytes(photo.read_bytes())
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/v1/uploads", hold)
+    studio.drop("#style-drop", painting)
+    studio.drop("#style-drop", other)
+    while len(held) < 2:
+        page.wait_for_timeout(50)
+    held[1].continue_()
+    page.wait_for_timeout(300)
+    expect(page.locator("#paintings > li")).to_have_count(0)
+    held[0].continue_()
+    expect(page.locator("#paintings img")).to_have_count(2)
+    shown = [image.get_attribute("alt") for image in page.locator("#paintings img").all()]
+    assert shown == ["Painting 1: painting.png", "Painting 2: other.png"]
 
 
 def test_several_paintings_go_where_they_are_brushed(

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-from io import BytesIO
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
 
 from tests.api_calls import assert_problem
-from tests.images import gradient, photograph_bytes
+from tests.images import gradient, mask_bytes, photograph_bytes
 
 pytestmark = pytest.mark.servers
-
-
-def mask_bytes(width: int = 96, height: int = 64, level: int = 255) -> bytes:
-    """A mask whose left half is chosen."""
-    pixels = np.zeros((height, width, 3), np.uint8)
-    pixels[:, : width // 2] = level
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
 
 
 def form(client: httpx.Client, files: dict[str, bytes], **spec: Any) -> httpx.Response:

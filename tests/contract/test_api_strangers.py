@@ -156,6 +156,7 @@ def test_a_job_under_an_id_that_a_stranger_has_too_is_made_as_under_any_other(
         ("POST", "/v1/estimates", {**spec(), "content": {"upload_id": "{upload_id}"}}),
         ("POST", "/v1/batches", {"jobs": [{**spec(), "styles": [{"style_id": "{style_id}"}]}]}),
         ("POST", "/v1/styles", {"name": "n", "image": {"upload_id": "{upload_id}"}}),
+        ("POST", "/v1/uploads", {"job_id": "{job_id}", "pointer": "/content"}),
     ],
 )
 def test_an_id_in_a_query_or_a_body_tells_a_stranger_nothing_either(
