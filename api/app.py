@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, get_args
@@ -24,17 +25,21 @@ from api.routes import (
     health,
     jobs,
     keys,
+    operate,
     studio,
     styles,
     uploads,
     webhooks,
 )
+from api.timing import Timed, turning
+from api.tracing import Traced
 from api.wire.key import KeyIn
 from api.wire.problem import ProblemOut
 from api.wire.webhook import WebhookEventOut, WebhookIn
 from service.batch_spec import BatchSpec
 from service.spec import EventType, RenderSpec
 from service.styles import StyleSpec
+from service.watch import watched
 
 if TYPE_CHECKING:
     from service.wiring import Services
@@ -50,9 +55,12 @@ def create_app(services: Services) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.hub.start()
-        yield
-        await app.state.hub.stop()
+        live = {"loop": turning(asyncio.get_running_loop())}
+        ready = {"redis": services.jobs.ping, "s3": services.blobs.ping}
+        with watched(services.settings, services.metrics.registry, live=live, ready=ready):
+            app.state.hub.start()
+            yield
+            await app.state.hub.stop()
         services.close()
 
     app = FastAPI(
@@ -64,6 +72,8 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,  # both of the framework's pages load their scripts from another host
         redoc_url=None,
         middleware=[
+            Middleware(Timed, answers=services.metrics.answers),
+            Middleware(Traced, traces=services.traces),
             Middleware(SafeHeaders),
             Middleware(RequestId),
             Middleware(BodyCap, settings=services.settings),
@@ -72,7 +82,20 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services, app.state.hub, app.state.intake = services, Hub(services.events), Intake()
     problems.install(app)
-    for room in (jobs, events, batches, uploads, styles, estimates, webhooks, keys, capabilities, health, studio):
+    for room in (
+        jobs,
+        events,
+        batches,
+        uploads,
+        styles,
+        estimates,
+        webhooks,
+        keys,
+        operate,
+        capabilities,
+        health,
+        studio,
+    ):
         app.include_router(room.router)
     for event in get_args(EventType):
         app.webhooks.add_api_route(event, told, methods=["POST"], name=event, summary=event, status_code=204)

@@ -84,6 +84,12 @@ def _limits(admission: Admission, parts: Services) -> dict[str, str]:
     }
 
 
+def operator(request: Request, parts: TheServices, credentials: Credentials) -> KeyRecord:
+    """Let in whoever may ask how much there is to do, over all tenants."""
+    return _caller(request, parts, credentials, scope="metrics:read")
+
+
 Reader = Annotated[KeyRecord, Depends(reader)]
 Writer = Annotated[KeyRecord, Depends(writer)]
 Admin = Annotated[KeyRecord, Depends(admin)]
+Operator = Annotated[KeyRecord, Depends(operator)]

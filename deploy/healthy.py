@@ -1,30 +1,26 @@
-"""Says by its exit code whether what a container is for is at work: `api`, `worker` or `keeper`."""
+"""Says by its exit code whether what a container is for is at work: asks it at `/livez` of its watch port."""
 
 from __future__ import annotations
 
-import socket
 import sys
+from urllib.error import URLError
 from urllib.request import urlopen
 
 from service.settings import Settings, read_settings
-from service.wiring import open_services
 
-PATIENCE_S = 4
+PATIENCE_S = 4.0
 
 
-def healthy(role: str, settings: Settings) -> bool:
-    """Ask the API whether it answers; of the others, look whether one of this host has said that it is there.
-
-    Raises:
-        OSError, ImpastoError: nobody could be asked.
-    """
-    if role == "api":
-        with urlopen(f"http://127.0.0.1:{settings.api_port}/livez", timeout=PATIENCE_S) as answer:
+def healthy(settings: Settings) -> bool:
+    """Ask. Who answers nothing, or that something is wrong, is not at work; nor is one whom nobody can ask."""
+    if settings.watch_port is None:
+        return False
+    try:
+        with urlopen(f"http://127.0.0.1:{settings.watch_port}/livez", timeout=PATIENCE_S) as answer:
             return bool(answer.status == 200)
-    with open_services(settings) as services:
-        names = services.presence.alive("keeper" if role == "keeper" else "worker")
-    return any(name.startswith(f"{socket.gethostname()}:") for name in names)
+    except (URLError, TimeoutError):
+        return False
 
 
 if __name__ == "__main__":
-    sys.exit(not healthy(sys.argv[1], read_settings()))
+    sys.exit(not healthy(read_settings()))

@@ -11,13 +11,15 @@ from typing import Annotated
 import typer
 
 import service
+from service.backlog import BacklogCollector
 from service.doctor_cli import doctor
 from service.errors import ImpastoError, SetupError, StackError
-from service.keep import keep
+from service.keep import Pulse, keep
 from service.keys_cli import keys
 from service.log import configure_logging
 from service.settings import read_settings
 from service.terminal import DATA, MANAGE, RUN, DataFolder, show_error
+from service.watch import watched
 from service.wiring import open_services
 
 TRACEBACK = "--traceback"
@@ -108,7 +110,10 @@ def keeper() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with open_services(settings) as services:
-        keep(services, stop)
+        pulse, registry = Pulse(), services.metrics.registry
+        registry.register(BacklogCollector(services))
+        with watched(settings, registry, live={"rounds": pulse.beating}, ready={"redis": services.jobs.ping}):
+            keep(services, stop, pulse.beat)
 
 
 if __name__ == "__main__":

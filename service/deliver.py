@@ -74,6 +74,7 @@ def _try(taken: Taken, *, services: Services, pauses_s: Sequence[float]) -> None
     )
     facts = {"tenant": delivery.tenant, "delivery_id": delivery.id, "endpoint_id": delivery.endpoint_id}
     log().info("webhook_sent", **facts, type=delivery.type, attempt=delivery.attempt, status=status, took_ms=took_ms)
+    services.metrics.deliveries.labels(how if isinstance(how, str) else "retried").inc()
     if disabled is not None:
         log().warning("webhook_disabled", **facts, why=disabled)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from service.timelapse import FILM_CONTENT_TYPES, Film
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.painting import BeforeAfter, Painting
+    from service.painting import Painting
     from service.spec import Output, RenderSpec
 
 
@@ -48,16 +48,6 @@ def files(painting: Painting, output: Output, film: Film | None) -> Iterator[Fil
         data = film.encode(painting.pictures["result"].pixels)
         kind, (width, height) = output.timelapse.format, film.shape
         yield File("timelapse", f"timelapse.{kind}", data, FILM_CONTENT_TYPES[kind], width, height)
-
-
-def losses_report(painting: Painting) -> dict[str, Any]:
-    """Report the objective before and after; of a ladder, for each of its pictures."""
-
-    def terms(losses: BeforeAfter) -> dict[str, Any]:
-        return {"before": asdict(losses.before), "after": asdict(losses.after)}
-
-    parts = {name: terms(losses) for name, losses in painting.losses.items()}
-    return {"loss": parts.pop("result", None), "parts": parts}
 
 
 def _npz(painting: Painting) -> bytes:

@@ -86,5 +86,8 @@ def _arrived(expected: Expected, services: Services) -> bytes | None:
     except NotFound:
         return None
     if len(data) != expected.bytes or hashlib.sha256(data).hexdigest() != expected.sha256:
-        raise InvalidImage("What has arrived is not the file that was announced: another size or SHA-256.")
+        services.metrics.ingest_refused.labels("other_file").inc()
+        raise InvalidImage(
+            "What has arrived is not the file that was announced: another size or SHA-256.", reason="other_file"
+        )
     return data

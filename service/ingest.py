@@ -74,7 +74,7 @@ def ingest(data: bytes, limits: ImageLimits) -> Ingested:
     except InvalidImage:
         raise
     except Exception as error:  # hostile bytes lead decoders to raise whatever there is
-        raise InvalidImage("The image is damaged or cut off.") from error
+        raise InvalidImage("The image is damaged or cut off.", reason="damaged") from error
     return Ingested(picture, content_type, hashlib.sha256(data).hexdigest(), len(data))
 
 
@@ -82,14 +82,16 @@ def _check(image: Image.Image, limits: ImageLimits) -> None:
     width, height = image.size
     size = f"The image is {width} × {height} pixels"
     if width * height > limits.pixels:
-        raise InvalidImage(f"{size}; at most {limits.pixels} pixels are accepted.")
+        raise InvalidImage(f"{size}; at most {limits.pixels} pixels are accepted.", reason="size")
     if max(width, height) > limits.side:
-        raise InvalidImage(f"{size}; a side may have at most {limits.side}.")
+        raise InvalidImage(f"{size}; a side may have at most {limits.side}.", reason="size")
     if max(width, height) > limits.aspect * min(width, height):
-        raise InvalidImage(f"{size}; the longer side may be at most {limits.aspect:g} times the shorter.")
+        raise InvalidImage(
+            f"{size}; the longer side may be at most {limits.aspect:g} times the shorter.", reason="size"
+        )
     # A camera's JPEG may carry previews behind the picture (MPO); that is one picture still.
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-        raise InvalidImage("The image is animated or has several pages; one still picture is needed.")
+        raise InvalidImage("The image is animated or has several pages; one still picture is needed.", reason="pages")
 
 
 def _is_deep(image: ImageFile) -> bool:
@@ -146,7 +148,7 @@ def _picture(pixels: Pixels, matte: Matte | None) -> Picture:
     if matte is None or bool((matte == np.iinfo(matte.dtype).max).all()):
         return Picture(pixels)
     if not matte.any():
-        raise InvalidImage("Nothing can be seen in this image: it is transparent everywhere.")
+        raise InvalidImage("Nothing can be seen in this image: it is transparent everywhere.", reason="invisible")
     return Picture(pixels, matte)
 
 

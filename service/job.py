@@ -106,6 +106,7 @@ class Job:
         frugal: whether an attempt ran out of memory, so that the next ones shall save it.
         checkpoint: key of the object from which the next attempt may go on.
         preview: key of a picture of how it looks so far, while it is painted.
+        trace: the span that posted it, as a W3C traceparent; None where nothing is traced.
     """
 
     tenant: str
@@ -126,6 +127,7 @@ class Job:
     frugal: bool = False
     checkpoint: str | None = None
     preview: str | None = None
+    trace: str | None = None
     started_ms: int | None = None
     finished_ms: int | None = None
     expires_ms: int | None = None

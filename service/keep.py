@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from dataclasses import dataclass
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from threading import Event
 
     from service.wiring import Services
+
+SILENT_S = 60.0
+"""Without the end of a round, after which a keeper counts as dead: longer than every timeout of its calls together."""
 
 RINGS_MAX = 64
 """More unheard rings than this at once would only wake workers for nothing."""
@@ -42,17 +46,41 @@ class Kept:
     rung: int = 0
 
 
-def keep(services: Services, stop: Event) -> None:
+class Pulse:
+    """When the last round over the jobs ended, whether or not a store was away."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def beat(self) -> None:
+        """Note that a round has ended."""
+        self._last = time.monotonic()
+
+    def beating(self) -> str | None:
+        """Say what is wrong, if anything is: a round takes a moment, and a store that is away some seconds."""
+        silent_s = time.monotonic() - self._last
+        return None if silent_s < SILENT_S else f"no round has ended for {silent_s:.0f} s"
+
+
+def keep(services: Services, stop: Event, ended: Callable[[], object] = bool) -> None:
     """Keep, round after round, until `stop` is set. A store that is away is waited for.
 
     What waits for others runs beside, so that jobs do not wait for it.
+
+    Args:
+        services: the open parts.
+        stop: ends it.
+        ended: called after each round over the jobs.
     """
     name = f"{socket.gethostname()}:{os.getpid()}"
     log().info("keeper_started", keeper=name)
 
+    rounds = services.metrics.rounds
+
     def look_after_jobs() -> None:
         services.presence.beat("keeper", name)
-        keep_once(services)
+        with rounds.labels("jobs").time():
+            keep_once(services)
 
     bucket_is_there = False
 
@@ -61,8 +89,9 @@ def keep(services: Services, stop: Event) -> None:
         if not bucket_is_there:
             services.blobs.ensure_bucket()
             bucket_is_there = True
-        purge(services)
-        sweep(services, name=name)
+        with rounds.labels("tidy").time():
+            purge(services)
+            sweep(services, name=name)
 
     # What others keep waiting goes on beside: the object storage, and the receivers of webhooks.
     beside = [
@@ -71,7 +100,7 @@ def keep(services: Services, stop: Event) -> None:
     ]
     for thread in beside:
         thread.start()
-    _repeat(look_after_jobs, services, stop)
+    _repeat(look_after_jobs, services, stop, ended)
     for thread in beside:
         thread.join()
     try:
@@ -80,7 +109,7 @@ def keep(services: Services, stop: Event) -> None:
         return  # then it is forgotten a few seconds later
 
 
-def _repeat(once: Callable[[], object], services: Services, stop: Event) -> None:
+def _repeat(once: Callable[[], object], services: Services, stop: Event, ended: Callable[[], object] = bool) -> None:
     interval = min(services.settings.keeper_interval_s, BEAT_S)
     while not stop.is_set():
         try:
@@ -89,6 +118,8 @@ def _repeat(once: Callable[[], object], services: Services, stop: Event) -> None
             log().warning("keeper_waits", code=error.code, detail=str(error))
         except Exception:  # noqa: BLE001 - a keeper that dies of one bad record leaves all others alone
             log().exception("keeper_stumbled")
+            services.metrics.stumbles.inc()
+        ended()
         stop.wait(interval)
 
 
@@ -98,6 +129,7 @@ def keep_once(services: Services) -> Kept:
     expired = services.upkeep.expire_starts()
     for tenant, job_id in expired:
         log().info("start_deadline_passed", tenant=tenant, job_id=job_id)
+        services.metrics.starts_expired.inc()
     return Kept(
         requeued=ended.count(JobState.QUEUED),
         failed=ended.count(JobState.FAILED),
@@ -117,6 +149,7 @@ def _take_back(tenant: str, job_id: str, services: Services) -> JobState | None:
         return None
     if after is not None:
         log().warning("lease_expired", tenant=tenant, job_id=job_id, state=after)
+        services.metrics.leases_expired.labels(after).inc()
     return after
 
 
@@ -127,4 +160,5 @@ def _ring(services: Services) -> int:
     rings = min(ready, RINGS_MAX)
     for _ in range(rings):
         services.queue.ring()
+    services.metrics.rings.inc(rings)
     return rings

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from service.stores.key_store import Admission, KeyStore
 
-SCOPES = frozenset({"jobs:read", "jobs:write", "admin"})
+SCOPES = frozenset({"jobs:read", "jobs:write", "admin", "metrics:read"})
+"""`metrics:read` tells of all tenants, so that no tenant's admin may give it: only `impasto keys` does."""
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """Tenants stand in Redis keys and S3 prefixes, so their names can't hold a separator."""
 OVERLAP_HOURS = 24

@@ -27,6 +27,7 @@ from service.plan import check_masks, check_sizes, is_mask, with_fitting_pyramid
 from service.resolve import resolve
 from service.spec import ImageRef, RenderSpec
 from service.stores.submission import Submission
+from service.tracing import carried
 from service.upload import upload
 from service.webhooks import check_url
 from service.work import by_pointer, load_of
@@ -270,6 +271,7 @@ def _new(tenant: str, spec: RenderSpec, inputs: tuple[Input, ...]) -> Job:
         version=1,
         created_ms=0,
         load=load_of(spec, by_pointer(inputs)),
+        trace=carried(),
     )
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from structlog.contextvars import bound_contextvars
 
-import service
 from service.attempt_files import AttemptFiles
-from service.delivery import files, film_of, losses_report
+from service.delivery import files, film_of
 from service.errors import (
     BlobStoreUnavailable,
+    CancelRequested,
     DrainRequested,
     ImpastoError,
     JobStoreUnavailable,
@@ -25,21 +25,20 @@ from service.errors import (
     SetupError,
     StaleCheckpoint,
 )
-from service.job import Failure, Job, OutputFile
+from service.job import Failure, Job, JobState, OutputFile
 from service.log import log
 from service.pace import run_taught
+from service.report import attempt_report, progress_of, size_of
 from service.saving import Saver, without_film
 from service.statistics import StoredStatistics
-from service.work import share_done
+from service.tracing import failed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from prometheus_client import Counter
 
-    from service.job import JobState
     from service.lease import Hold, Lease
     from service.pace import Run
     from service.painting import Checkpoint, Images, Paint, Painting, Step
-    from service.spec import RenderSpec
     from service.timelapse import Film
     from service.wiring import Services
 
@@ -80,26 +79,34 @@ def render_next(*, services: Services, paint: Paint, hold: Hold, worker: str) ->
         return None
     with (
         bound_contextvars(tenant=job.tenant, job_id=job.id, attempt=job.attempt, fence=job.fence),
+        services.traces.attempt(job, worker) as span,
         hold(job, asked=asked) as lease,
     ):
         log().info("job_started", worker=worker, waited_s=_waited_s(job))
+        if job.attempt == 1:
+            services.metrics.queue_seconds.observe(_waited_s(job))
         stored = AttemptFiles(job, lease, services.blobs, services.settings.storage_patience_s)
         statistics = StoredStatistics(job.tenant, services.styles, services.blobs)
-        return Rendered(job, _attempted(stored, services=services, paint=partial(paint, statistics=statistics)))
+        error = _attempted(stored, services=services, paint=partial(paint, statistics=statistics))
+        services.metrics.attempts.labels(error.code if error else JobState.SUCCEEDED).inc()
+        if error is not None:
+            failed(span, error.code)
+        return Rendered(job, error)
 
 
 def _attempted(stored: AttemptFiles, *, services: Services, paint: Paint) -> ImpastoError | None:
     """Make an attempt and write into the record how it ended; return the reason if it was not with a picture."""
     job = stored.job
     try:
-        outputs, report, taught = _attempt(stored, paint=paint)
-        if services.claims.commit(job, outputs, report, taught=taught):
+        outputs, report, taught = _attempt(stored, services=services, paint=paint)
+        with services.traces.span("commit"):
+            committed = services.claims.commit(job, outputs, report, taught=taught)
+        if committed:
             log().info("job_succeeded", **report["timings"], resumed=report["resumed_iteration"])
+            services.metrics.run_seconds.labels(size_of(job)).observe(report["timings"]["paint_s"])
             stored.tidy()
             return None
-        refused = LeaseLost("the commit was refused")
-        if _give_back(stored, refused, services=services) is None:
-            stored.discard(checkpoint=False)
+        return _refused(stored, services=services)
     except LeaseLost as error:
         log().warning("lease_lost", detail=str(error))
         stored.discard(checkpoint=False)
@@ -117,18 +124,34 @@ def _attempted(stored: AttemptFiles, *, services: Services, paint: Paint) -> Imp
         unforeseen = PaintFailed(f"The painter raised {type(error).__name__}.")
         _give_back(stored, unforeseen, services=services)
         return unforeseen
+
+
+def _refused(stored: AttemptFiles, *, services: Services) -> ImpastoError:
+    """End an attempt whose commit was refused: its client has just canceled the job, or it is another worker's."""
+    refused = LeaseLost("the commit was refused")
+    after = _give_back(stored, refused, services=services)
+    if after is JobState.CANCELED:
+        return CancelRequested("its client canceled it")
+    if after is None:
+        services.metrics.fences_refused.inc()
+        stored.discard(checkpoint=False)
     return refused
 
 
-def _attempt(stored: AttemptFiles, *, paint: Paint) -> tuple[list[OutputFile], dict[str, Any], Run | None]:
+def _attempt(
+    stored: AttemptFiles, *, services: Services, paint: Paint
+) -> tuple[list[OutputFile], dict[str, Any], Run | None]:
     job, lease, started = stored.job, stored.lease, time.monotonic()
     lease.note({"fraction": 0.0, "phase": "fetch"})
-    images, checkpoint = stored.inputs(), stored.last_checkpoint()
+    with services.traces.span("fetch"):
+        images, checkpoint = stored.inputs(), stored.last_checkpoint()
     fetched = time.monotonic()
-    made = _painted(stored, images, checkpoint, paint=paint)
+    with services.traces.span("paint"):
+        made = _painted(stored, images, checkpoint, paint=paint, iterations=services.metrics.iterations)
     painted = time.monotonic()
     lease.note({"fraction": 1.0, "phase": "upload"})
-    outputs = [stored.store(file) for file in files(made.painting, job.spec.output, made.film)]
+    with services.traces.span("upload"):
+        outputs = [stored.store(file) for file in files(made.painting, job.spec.output, made.film)]
     timings = {
         "queue_s": _waited_s(job),
         "fetch_s": fetched - started,
@@ -136,23 +159,32 @@ def _attempt(stored: AttemptFiles, *, paint: Paint) -> tuple[list[OutputFile], d
         "upload_s": time.monotonic() - painted,
     }
     taught = run_taught(job, made.painting, resumed=made.resumed is not None, paint_s=made.stepped_s)
-    return outputs, _report(job, made, {name: round(value, 3) for name, value in timings.items()}), taught
+    return outputs, attempt_report(job, made.painting, resumed=made.resumed, timings=timings), taught
 
 
-def _painted(stored: AttemptFiles, images: Images, checkpoint: Checkpoint | None, *, paint: Paint) -> Painted:
+def _painted(
+    stored: AttemptFiles, images: Images, checkpoint: Checkpoint | None, *, paint: Paint, iterations: Counter
+) -> Painted:
     """Paint, from a checkpoint if it fits."""
     film = film_of(stored.job.spec)
+    follow = partial(_followed, stored, images, paint=paint, iterations=iterations)
     if checkpoint is not None:
         try:
-            return _followed(stored, images, film, without_film(checkpoint, film), paint=paint)
+            return follow(film, without_film(checkpoint, film))
         except StaleCheckpoint as error:
             log().warning("checkpoint_unusable", detail=str(error))
             film = film_of(stored.job.spec)
-    return _followed(stored, images, film, None, paint=paint)
+    return follow(film, None)
 
 
-def _followed(
-    stored: AttemptFiles, images: Images, film: Film | None, resume: Checkpoint | None, *, paint: Paint
+def _followed(  # noqa: PLR0913 - what it follows, and everybody who is told
+    stored: AttemptFiles,
+    images: Images,
+    film: Film | None,
+    resume: Checkpoint | None,
+    *,
+    paint: Paint,
+    iterations: Counter,
 ) -> Painted:
     """Paint, and follow it step by step: look after the lease, note the progress, film it, save checkpoints."""
     job, lease = stored.job, stored.lease
@@ -171,12 +203,13 @@ def _followed(
                 ended = time.monotonic()
                 return Painted(end.value, film, resumed, ended - (began or ended))
             began = began or time.monotonic()
+            iterations.inc()
             if resume is not None and resumed is None:
                 resumed = step.iteration
                 log().info("job_resumed", iteration=resumed)
             if film is not None:
                 film.watch(step)
-            last = _progress(job.spec, step, last)
+            last = progress_of(job.spec, step, last)
             lease.note(last)
             saver.offer(step)
 
@@ -189,46 +222,6 @@ def _check(lease: Lease, saver: Saver, step: Step | None) -> None:
         if step is not None:
             saver.save(step)
         raise
-
-
-def _progress(spec: RenderSpec, step: Step, last: Mapping[str, Any]) -> dict[str, Any]:
-    loss = step.losses
-    return {
-        "fraction": round(share_done(spec, step.scale, step.of - step.iteration), 4),
-        "phase": "paint",
-        "scale": step.scale,
-        "iteration": step.iteration,
-        "iterations": step.of,
-        "loss": {"total": loss.total, "content": loss.content, "style": loss.style} if loss else last.get("loss"),
-    }
-
-
-def _report(job: Job, made: Painted, timings: Mapping[str, float]) -> dict[str, Any]:
-    return {
-        **losses_report(made.painting),
-        "iterations": made.painting.iterations,
-        "resumed_iteration": made.resumed,
-        "timings": timings,
-        "device": made.painting.device,
-        "network": job.spec.options.network,
-        "weights_sha256": made.painting.weights_sha256,
-        "version": service.__version__,
-        "cache": "miss",
-        "styles": _styles_report(job.spec, made.painting),
-    }
-
-
-def _styles_report(spec: RenderSpec, painting: Painting) -> list[dict[str, Any]]:
-    """Say of the styles that have an id whether anything had to be computed of them."""
-    return [
-        {
-            "index": n,
-            "style_id": style.style_id,
-            "statistics": "reused" if n in painting.reused else "computed",
-        }
-        for n, style in enumerate(spec.styles)
-        if style.style_id is not None
-    ]
 
 
 def _give_back(stored: AttemptFiles, error: ImpastoError, *, services: Services) -> JobState | None:

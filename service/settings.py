@@ -1,7 +1,8 @@
 """Every setting once, with its unit and default, read from `IMPASTO_…` variables.
 
 Nothing else reads the environment, but for the folder of the weights (`IMPASTO_WEIGHTS_DIR`, in
-`workers/painter/weights.py`), which is needed without a service too.
+`workers/painter/weights.py`), which is needed without a service too. Secrets may lie in files instead, where a
+container finds them: in `IMPASTO_SECRETS_DIR`.
 
 Development is the default and works with nothing set beside the addresses that `impasto up` gives. Production
 (`IMPASTO_ENVIRONMENT=production`) refuses whatever is only safe on one's own machine.
@@ -9,6 +10,8 @@ Development is the default and works with nothing set beside the addresses that 
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -133,6 +136,19 @@ class Settings(BaseSettings):
         "whoever closes first must not be the one that has just been sent a request.",
     )
 
+    watch_host: str = "127.0.0.1"
+    watch_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="Where each process answers /livez, /readyz and /metrics to whoever watches; unset: nowhere.",
+    )
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="Where traces are sent, by OTLP over HTTP, such as http://collector:4318; unset: none are made.",
+    )
+
     log_format: Literal["console", "json"] = "console"
 
     @field_validator("fetch_allow", mode="before")
@@ -160,13 +176,18 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Read the environment.
+    """Read the environment, and the files of `IMPASTO_SECRETS_DIR`, each named as a variable in lower case.
+
+    A variable that is set counts more than its file.
 
     Raises:
         SetupError: naming each variable that is wrong, without its value.
     """
+    folder = os.environ.get("IMPASTO_SECRETS_DIR")
+    if folder is not None and not Path(folder).is_dir():
+        raise SetupError(f"The settings are wrong:\n  IMPASTO_SECRETS_DIR: {folder} is no folder.")
     try:
-        return Settings()
+        return Settings(_secrets_dir=folder)
     except ValidationError as error:
         lines = [
             f"  {'IMPASTO_' + str(e['loc'][0]).upper() + ': ' if e['loc'] else ''}{e['msg']}" for e in error.errors()

@@ -30,6 +30,7 @@ def purge_one(what: Expiring, services: Services) -> None:
     for objects in services.upkeep.purge(what):
         services.blobs.delete_prefix(objects)
     log().info("purged", kind=what.kind, tenant=what.tenant, id=what.id)
+    services.metrics.purged.labels(what.kind).inc()
 
 
 def sweep(services: Services, *, name: str) -> int:
@@ -47,4 +48,5 @@ def sweep(services: Services, *, name: str) -> int:
     services.upkeep.swept(up_to=keys[-1] if len(keys) == PAGE else None)
     if orphans:
         log().info("swept", orphans=len(orphans))
+        services.metrics.orphans.inc(len(orphans))
     return len(orphans)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from service.fetch import Outside
+from service.metrics import Metrics
 from service.sandbox.kept import Sandbox
+from service.stores.backlog_store import BacklogStore
 from service.stores.batch_store import BatchStore
 from service.stores.blob_store import BlobStore
 from service.stores.claim_store import ClaimStore
@@ -24,6 +26,7 @@ from service.stores.style_store import StyleStore
 from service.stores.upkeep_store import UpkeepStore
 from service.stores.upload_store import UploadStore
 from service.stores.webhook_store import WebhookStore
+from service.tracing import Traces
 
 if TYPE_CHECKING:
     from service.settings import Settings
@@ -46,12 +49,15 @@ class Services:
     keys: KeyStore
     presence: Presence
     paces: PaceStore
+    backlog: BacklogStore
     blobs: BlobStore
     queue: Queue
     outside: Outside
     sandbox: Sandbox
     webhooks: WebhookStore
     deliveries: DeliveryStore
+    metrics: Metrics
+    traces: Traces
     _redis: RedisClient
 
     def __enter__(self) -> Self:
@@ -62,6 +68,7 @@ class Services:
 
     def close(self) -> None:
         """Close every connection."""
+        self.traces.close()
         self.sandbox.close()
         self.queue.close()
         self.blobs.close()
@@ -70,7 +77,7 @@ class Services:
 
 def open_services(settings: Settings) -> Services:
     """Build the parts. Nothing is connected before it is used, so this does not fail where a server is away."""
-    client, prefix = connect(settings), settings.redis_prefix
+    client, prefix, metrics = connect(settings), settings.redis_prefix, Metrics()
     return Services(
         settings=settings,
         jobs=JobStore(client, prefix=prefix, queue_max=settings.queue_max),
@@ -90,11 +97,14 @@ def open_services(settings: Settings) -> Services:
         keys=KeyStore(client, prefix=prefix, settings=settings),
         presence=Presence(client, prefix=prefix),
         paces=PaceStore(client, prefix=prefix),
+        backlog=BacklogStore(client, prefix=prefix, tenant_running_max=settings.tenant_running_max),
         blobs=BlobStore(settings),
-        queue=Queue(celery_app(settings)),
+        queue=Queue(celery_app(settings), missed=metrics.rings_failed.inc),
         outside=Outside(settings),
         sandbox=Sandbox(settings),
         webhooks=WebhookStore(client, prefix=prefix),
         deliveries=DeliveryStore(client, prefix=prefix),
+        metrics=metrics,
+        traces=Traces(settings),
         _redis=client,
     )

@@ -27,7 +27,7 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
-LONGEST = {"chaos", "e2e", "golden", "test_fuzz.py"}
+LONGEST = {"browser", "chaos", "e2e", "golden", "test_fuzz.py"}
 """Folders and files whose tests take longest."""
 
 

@@ -31,6 +31,7 @@ ETERNAL = (
     "secret:",
     "due",
     "messages",
+    "counts",
     "key:",
     "keys",
     "inflight:",

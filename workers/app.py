@@ -8,17 +8,23 @@ import signal
 import socket
 import sys
 import threading
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from celery import signals
 
 from service.errors import Unavailable
 from service.log import configure_logging, log
+from service.metrics import shared_between_processes
 from service.pace import Device
 from service.stores.presence import BEAT_S
 from service.stores.queue import celery_app
+from service.watch import watched
 from service.wiring import open_services
 from workers.lease import STUCK
+from workers.liveness import Senses, ears, live, ready
 from workers.tasks import open_once, register
 
 if TYPE_CHECKING:
@@ -34,12 +40,21 @@ _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that a process gets when its parent dies."""
 
 
-def make_celery(settings: Settings, condition: Condition) -> Celery:
-    """Build a worker's application.
+def make_celery(settings: Settings, condition: Condition, senses: Senses) -> Celery:
+    """Build a worker's application."""
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    app = bare_celery(settings)
+    app.steps["consumer"].add(ears(senses))
+    register(app, settings, condition, worker=name)
+    _follow_signals(settings, condition, senses, name=name)
+    return app
+
+
+def bare_celery(settings: Settings) -> Celery:
+    """Build a worker's application without its task.
 
     The pool is prefork with one child, which keeps its network from job to job; a device has one worker.
     """
-    name = f"{socket.gethostname()}:{os.getpid()}"
     app = celery_app(settings)
     app.conf.update(
         worker_pool="prefork",
@@ -49,8 +64,6 @@ def make_celery(settings: Settings, condition: Condition) -> Celery:
         worker_proc_alive_timeout=120.0,  # seconds: importing torch from a cold disk takes many
         worker_cancel_long_running_tasks_on_connection_loss=False,  # the lease decides that
     )
-    register(app, settings, condition, worker=name)
-    _follow_signals(settings, condition, name=name)
     return app
 
 
@@ -60,7 +73,22 @@ def run_worker(settings: Settings, condition: Condition) -> int:
     Returns:
         The exit code: not 0 when the device failed again and again.
     """
-    app = make_celery(settings, condition)
+    senses = Senses()
+    with (
+        TemporaryDirectory(prefix="impasto-metrics-") as numbers,
+        watched(
+            settings,
+            shared_between_processes(Path(numbers)),
+            live=live(condition, senses),
+            ready=ready(condition, senses),
+        ),
+    ):
+        code = consume(make_celery(settings, condition, senses))
+    return STUCK if condition.unfit else code
+
+
+def consume(app: Celery) -> int:
+    """Hear rings until SIGTERM; return the exit code."""
     worker = app.Worker(
         hostname=f"impasto@{socket.gethostname()}-{os.getpid()}",
         without_gossip=True,
@@ -70,10 +98,10 @@ def run_worker(settings: Settings, condition: Condition) -> int:
         loglevel="WARNING",
     )
     worker.start()
-    return STUCK if condition.unfit else int(worker.exitcode or 0)
+    return int(worker.exitcode or 0)
 
 
-def _follow_signals(settings: Settings, condition: Condition, *, name: str) -> None:
+def _follow_signals(settings: Settings, condition: Condition, senses: Senses, *, name: str) -> None:
     parent, leaving = os.getpid(), threading.Event()
 
     @signals.setup_logging.connect(weak=False)
@@ -88,7 +116,8 @@ def _follow_signals(settings: Settings, condition: Condition, *, name: str) -> N
     @signals.worker_ready.connect(weak=False)
     def _ready(**_: object) -> None:
         log().info("worker_ready", worker=name)
-        threading.Thread(target=_say_present, args=(settings, condition, name, leaving), daemon=True).start()
+        present = (settings, condition, senses, name, leaving)
+        threading.Thread(target=_say_present, args=present, daemon=True).start()
 
     @signals.worker_shutting_down.connect(weak=False)
     def _leaving(**_: object) -> None:
@@ -111,10 +140,13 @@ def _warm_up(settings: Settings, condition: Condition) -> None:
     device.configure(settings.torch_threads, settings.paint_memory_bytes, settings.precision)
     chosen = device.choose()
     condition.announce(Device(device.name(chosen), device.memory_bytes(chosen), device.precision(chosen).itemsize))
-    open_once(settings)
+    condition.rest()
+    metrics = open_once(settings).metrics
+    metrics.busy.set(0)
+    metrics.device_memory.set(device.memory_bytes(chosen))
 
 
-def _say_present(settings: Settings, condition: Condition, name: str, leaving: threading.Event) -> None:
+def _say_present(settings: Settings, condition: Condition, senses: Senses, name: str, leaving: threading.Event) -> None:
     with open_services(settings) as services:
         while True:
             if condition.unfit and not condition.draining:
@@ -122,6 +154,7 @@ def _say_present(settings: Settings, condition: Condition, name: str, leaving: t
                 os.kill(os.getpid(), signal.SIGTERM)
             try:
                 services.presence.beat("worker", name, condition.device)
+                senses.seen = time.monotonic()
                 if leaving.wait(BEAT_S):
                     services.presence.leave("worker", name)
                     return

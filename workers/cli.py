@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from service.delivery import File, files, film_of, losses_report
+from service.delivery import File, files, film_of
 from service.errors import FieldProblem, InvalidSpec
 from service.log import configure_logging
 from service.plan import check_masks, check_sizes, with_fitting_pyramid
+from service.report import losses_report
 from service.resolve import resolve
 from service.settings import read_settings
 from service.spec import RenderSpec, parse_spec, place_image

@@ -7,6 +7,7 @@ handler, and a child may be killed at any moment.
 from __future__ import annotations
 
 import json
+import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing.sharedctypes import RawArray, RawValue
@@ -39,6 +40,7 @@ class Condition:
         self._draining = RawValue("b", 0)
         self._failures = RawValue("i", 0)
         self._device, self._device_known = RawArray("c", DEVICE_BYTES), RawValue("b", 0)
+        self._beat, self._idle_since = RawValue("d", 0.0), RawValue("d", time.monotonic())
 
     @property
     def draining(self) -> bool:
@@ -55,6 +57,30 @@ class Condition:
         """What the child paints on, once it has said so; the parent, which never imports torch, can't know."""
         return Device(**json.loads(self._device.value)) if self._device_known.value else None
 
+    @property
+    def busy(self) -> bool:
+        """Whether there is a job in hand."""
+        return bool(self._beat.value > 0)
+
+    @property
+    def silent_s(self) -> float | None:
+        """Say for how long the job in hand has shown no sign of life; None when there is none."""
+        beat = self._beat.value
+        return time.monotonic() - beat if beat > 0 else None
+
+    @property
+    def idle_since(self) -> float:
+        """When the last attempt ended, in seconds of the machine's monotonic clock, which all its processes share."""
+        return float(self._idle_since.value)
+
+    def beat(self) -> None:
+        """Show a sign of life, while a job is in hand."""
+        self._beat.value = time.monotonic()
+
+    def rest(self) -> None:
+        """Say that no job is in hand any more; of a child that was killed, its successor says so."""
+        self._beat.value, self._idle_since.value = 0.0, time.monotonic()
+
     def announce(self, device: Device) -> None:
         """Let the parent know what the child paints on; again, it is the same."""
         if not self._device_known.value:
@@ -70,10 +96,13 @@ class Condition:
         """Count an attempt as a failure before it begins, as a crash can't count itself, and take that back after."""
         self._failures.value += 1
         attempt = Attempt()
+        self.beat()
         try:
             yield attempt
         except Exception:  # an error of the stores, which says nothing about the device
             self._failures.value = 0
             raise
+        finally:
+            self.rest()
         if attempt.well:
             self._failures.value = 0

@@ -36,15 +36,25 @@ class HeldLease:
         ttl_s: the lease's time to live.
         asked: when the claim was asked for, in seconds of the monotonic clock; the lease can't be older.
         draining: whether this worker is to stop.
+        beats: called at each heartbeat.
+        missed: called besides, for one that did not reach the store.
     """
 
-    def __init__(
-        self, job: Job, claims: ClaimStore, *, ttl_s: float, asked: float, draining: Callable[[], bool]
+    def __init__(  # noqa: PLR0913 - whom it serves
+        self,
+        job: Job,
+        claims: ClaimStore,
+        *,
+        ttl_s: float,
+        asked: float,
+        draining: Callable[[], bool],
+        beats: Callable[[], object] = bool,
+        missed: Callable[[], object] = bool,
     ) -> None:
         assert job.spec.run_timeout_s is not None, "the spec is not resolved"
         self.checkpoint: str | None = None
         self.preview: str | None = None
-        self._job, self._claims, self._draining = job, claims, draining
+        self._job, self._claims, self._draining, self._beats, self._missed = job, claims, draining, beats, missed
         self._silence_s, self._grace_s = ttl_s * (1 - MARGIN), ttl_s
         self._interval_s = min(ttl_s / 3, 1.0)  # a second, so that clients see the progress move
         self._renewed = asked
@@ -91,6 +101,7 @@ class HeldLease:
     def _beat(self) -> None:
         must_stop_since: float | None = None
         while not self._released.wait(self._interval_s):
+            self._beats()
             self._renew()
             if must_stop_since is None and self._must_stop():
                 must_stop_since = time.monotonic()
@@ -106,6 +117,7 @@ class HeldLease:
             self._state = self._claims.renew(self._job, self._progress, checkpoint=self.checkpoint, preview=preview)
         except JobStoreUnavailable as error:
             log().warning("renewal_failed", job_id=self._job.id, detail=str(error))
+            self._missed()
         else:
             self._renewed = asked
 
@@ -131,11 +143,18 @@ def never() -> bool:
 
 
 @contextmanager
-def hold(
-    job: Job, *, claims: ClaimStore, ttl_s: float, asked: float, draining: Callable[[], bool] = never
+def hold(  # noqa: PLR0913 - as above
+    job: Job,
+    *,
+    claims: ClaimStore,
+    ttl_s: float,
+    asked: float,
+    draining: Callable[[], bool] = never,
+    beats: Callable[[], object] = bool,
+    missed: Callable[[], object] = bool,
 ) -> Iterator[HeldLease]:
     """Keep a job's lease alive while the context is open."""
-    lease = HeldLease(job, claims, ttl_s=ttl_s, asked=asked, draining=draining)
+    lease = HeldLease(job, claims, ttl_s=ttl_s, asked=asked, draining=draining, beats=beats, missed=missed)
     lease.start()
     try:
         yield lease

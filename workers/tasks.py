@@ -32,14 +32,23 @@ def register(app: Celery, settings: Settings, condition: Condition, *, worker: s
     def render() -> None:
         if condition.draining:  # the ring is lost; the keeper rings again
             return
-        from workers.painter.device import give_back_memory  # noqa: PLC0415 - as below
+        from workers.painter.device import give_back_memory, peak_bytes  # noqa: PLC0415 - as below
         from workers.painter.paint import paint  # noqa: PLC0415 - the parent must never import torch
 
         services = open_once(settings)
-        held = partial(hold, claims=services.claims, ttl_s=settings.lease_ttl_s, draining=lambda: condition.draining)
-        with condition.attempt() as attempt:
+        metrics = services.metrics
+        held = partial(
+            hold,
+            claims=services.claims,
+            ttl_s=settings.lease_ttl_s,
+            draining=lambda: condition.draining,
+            beats=condition.beat,
+            missed=metrics.renewals_failed.inc,
+        )
+        with condition.attempt() as attempt, metrics.at_work():
             rendered = render_next(services=services, paint=paint, hold=held, worker=worker)
             attempt.well = rendered is None or not isinstance(rendered.error, DeviceFailed)
+        metrics.device_memory_peak.set(peak_bytes())
         give_back_memory()
         if not attempt.well:
             os._exit(STUCK)  # what CUDA complains of once it complains of for ever, in this process

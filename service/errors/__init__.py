@@ -68,6 +68,7 @@ from service.errors.attempts import (
     WorkerLost,
 )
 from service.errors.refused import (
+    REASONS,
     FieldProblem,
     Forbidden,
     Gone,
@@ -111,6 +112,7 @@ from service.errors.unavailable import (
 )
 
 __all__ = [
+    "REASONS",
     "BlobStoreUnavailable",
     "BucketMissing",
     "CancelRequested",

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from service.errors.root import ImpastoError
+
+Reason = Literal["format", "damaged", "size", "pages", "invisible", "effort", "other_file"]
+"""Why an image can't be used, in a word."""
+REASONS: frozenset[Reason] = frozenset(get_args(Reason))
 
 
 class Refused(ImpastoError):
@@ -36,10 +41,14 @@ class InvalidSpec(Refused):
 
 
 class InvalidImage(Refused):
-    """Raised when bytes are no picture that this service takes."""
+    """Raised when bytes are no picture that this service takes; `reason` is for who counts them."""
 
     code = "invalid_image"
     title = "The image can't be used"
+
+    def __init__(self, detail: str, *, reason: Reason = "format") -> None:
+        self.reason: Reason = reason
+        super().__init__(detail)
 
 
 class UploadWaiting(Refused):

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from service.errors import IngestUnavailable, InvalidImage
+from service.errors import REASONS, IngestUnavailable, InvalidImage
 from service.log import log
 from service.machine import cores
 from service.sandbox.confinement import TOO_MUCH, Allowance, Confined
@@ -92,9 +92,11 @@ class Sandbox:
                     raise IngestUnavailable("the nursery has ended") from None
                 # The child was ended by its allowance, or has crashed.
                 log().warning("ingest_ended", bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-                raise InvalidImage(TOO_MUCH) from None
+                raise InvalidImage(TOO_MUCH, reason="effort") from None
         if "refused" in said:
-            raise InvalidImage(str(said["refused"])[:500])
+            raise InvalidImage(
+                str(said["refused"])[:500], reason=said["reason"] if said.get("reason") in REASONS else "damaged"
+            )
         return TakenIn(png, hashlib.sha256(data).hexdigest(), len(data), **_believed(said, png, limits))
 
     def confined(self) -> Confined:

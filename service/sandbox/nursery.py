@@ -124,9 +124,9 @@ def _answer(line: socket.socket, *, file_max: int) -> tuple[dict[str, Any], byte
         del data  # its memory is needed
         stored = encode_stored(taken.picture)
     except InvalidImage as error:
-        return {"refused": str(error)}, b""
+        return {"refused": str(error), "reason": error.reason}, b""
     except Exception:  # noqa: BLE001 - whatever encoding a decoded picture may raise: memory, above all
-        return {"refused": TOO_MUCH}, b""
+        return {"refused": TOO_MUCH, "reason": "effort"}, b""
     return {
         "content_type": taken.content_type,
         "width": taken.picture.width,

@@ -9,6 +9,7 @@
 -- deadlines              zset     tenant:id -> ms by which it must have started; no TTL
 -- job:<tenant>:<id>      hash
 -- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
+-- counts                 hash     <state before>><state after>, failed:<code> -> how often since the first day; no TTL
 -- claim:<token>          hash     tenant and id given to this very call; TTL of the lease
 -- hooks:<tenant>, hook:<tenant>:<id>   zset, hash   read: who is told
 -- messages               string   counts deliveries; no TTL
@@ -16,17 +17,21 @@
 -- due, due:<tenant>      zset     tenants by turn; of each the ids of deliveries -> ms of the next try; no TTL
 -- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
 --
--- ARGV  2 token   3 owner   4 lease TTL in ms   5 cap
+-- ARGV  2 token   3 owner   4 lease TTL in ms   5 cap   6 the newest format of records that the worker understands
 -- A call that is sent again because its answer was lost gets the same job again. A job whose start deadline has
--- passed is left to the keeper, which ends it.
+-- passed is left to the keeper, which ends it; one whose record is of a newer format, to workers that understand it.
+-- Of each tenant's jobs so many are looked at.
 -- Returns {tenant, id, the record's fields and values}, or false when nothing is ready.
-local asked, owner, ttl, cap = key('claim', ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5])
+local LOOK_AT = 32
+local asked, owner, ttl, cap, format = key('claim', ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 
 local function answer(tenant, id) return {tenant, id, redis.call('HGETALL', key('job', tenant, id))} end
 
+-- Says whether a job is to start now, and whether it is among the ready ones for nothing.
 local function may_start(record, now)
-  local at = redis.call('HMGET', record, 'state', 'start_by_ms')
-  return at[1] == QUEUED and not (at[2] and tonumber(at[2]) < now)
+  local at = redis.call('HMGET', record, 'state', 'start_by_ms', 'format')
+  local stale = at[1] ~= QUEUED or (at[2] and tonumber(at[2]) < now)
+  return not stale and tonumber(at[3] or 1) <= format, stale
 end
 
 local function start(tenant, id, record, now)
@@ -50,19 +55,18 @@ local turns, now = key('turns'), now_ms()
 for _, tenant in ipairs(redis.call('ZRANGE', turns, 0, -1)) do
   local ready = key('ready', tenant)
   if redis.call('SCARD', key('active', tenant)) < cap then
-    local head = redis.call('ZPOPMIN', ready)
-    while head[1] do
-      local id = head[1]
+    for _, id in ipairs(redis.call('ZRANGE', ready, 0, LOOK_AT - 1)) do
       local record = key('job', tenant, id)
-      if may_start(record, now) then
+      local may, stale = may_start(record, now)
+      if may or stale then redis.call('ZREM', ready, id) end
+      if may then
         start(tenant, id, record, now)
         redis.call('ZADD', turns, redis.call('INCR', key('turn')), tenant)
         if redis.call('EXISTS', ready) == 0 then redis.call('ZREM', turns, tenant) end
         return answer(tenant, id)
       end
-      head = redis.call('ZPOPMIN', ready)
     end
-    redis.call('ZREM', turns, tenant)
+    if redis.call('EXISTS', ready) == 0 then redis.call('ZREM', turns, tenant) end
   end
 end
 return false

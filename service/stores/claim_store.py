@@ -11,7 +11,7 @@ from service.errors import RecordUnreadable, RunTimeout
 from service.job import Failure, JobState
 from service.places import result_hold
 from service.stores.connection import RedisClient, translated
-from service.stores.records import job_of, painted, pairs
+from service.stores.records import FORMAT, job_of, painted, pairs
 from service.stores.scripts import Scripts
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class ClaimStore:
 
         A job whose record this version can't read is given back, and the one after it taken.
         """
-        while answer := self._scripts.run("claim", uuid.uuid4().hex, owner, self._ttl_ms, self._cap):
+        while answer := self._scripts.run("claim", uuid.uuid4().hex, owner, self._ttl_ms, self._cap, FORMAT):
             tenant, job_id, values = answer
             record = pairs(values)
             try:

@@ -5,6 +5,7 @@
 -- held:<tenant>:<name>   hash     the job holds its result; no TTL
 -- same:<tenant>:<work>   string   this job, for who wants the same; TTL of its retention
 -- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
+-- counts                 hash     <state before>><state after>, failed:<code> -> how often since the first day; no TTL
 -- expiring               zset     job:tenant:id -> ms of its purge; no TTL
 -- batch:<tenant>:<id>, items:<tenant>:<id>   hash, list   counts the job; a TTL when its last job has ended
 -- pace:<device>          hash     <bracket>:s_per_gflop and <bracket>:around_s -> moving averages; TTL 30 days

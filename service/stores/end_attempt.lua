@@ -6,6 +6,7 @@
 -- ready:<tenant>, deadlines, leases, active:<tenant>   sorted sets and a set that a job leaves when it ends
 -- ready:<tenant>, turns, turn     a job that is ready again: as in submit.lua
 -- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
+-- counts                 hash     <state before>><state after>, failed:<code> -> how often since the first day; no TTL
 -- expiring               zset     job:tenant:id -> ms of its purge; no TTL
 -- batch:<tenant>:<id>, items:<tenant>:<id>   hash, list   counts the job; a TTL when its last job has ended
 -- inflight:<key>         set      tenant:id of the open jobs that an API key has posted; no TTL, gone when empty
@@ -35,11 +36,13 @@ if fence ~= '' and at[2] ~= fence then return false end
 local function with_attempt(error)
   local failure = cjson.decode(error)
   failure.attempt = tonumber(at[4])
-  return cjson.encode(failure)
+  return cjson.encode(failure), failure.code
 end
 
 local function failed(error)
-  finish(tenant, id, FAILED, now, 'error', with_attempt(error))
+  local failure, code = with_attempt(error)
+  finish(tenant, id, FAILED, now, 'error', failure)
+  count('failed:' .. code)
   return FAILED
 end
 
@@ -54,7 +57,7 @@ if run >= tonumber(at[9]) then return failed(ARGV[7]) end
 if ARGV[5] == 'final' or (ARGV[5] == 'again' and tonumber(at[4]) >= tonumber(at[5])) then return failed(ARGV[6]) end
 
 take_away(tenant, id)
-tell(tenant, id, 'log', with_attempt(ARGV[6]))
+tell(tenant, id, 'log', (with_attempt(ARGV[6])))
 set_state(tenant, id, QUEUED)
 if ARGV[5] == 'uncharged' then redis.call('HINCRBY', record, 'attempt', -1) end
 if ARGV[8] ~= '' then redis.call('HSET', record, 'checkpoint', ARGV[8]) end

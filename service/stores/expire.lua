@@ -4,6 +4,7 @@
 -- job:<tenant>:<id>      hash     when it has expired, with the TTL of its retention and a day
 -- ready:<tenant>, deadlines, leases, active:<tenant>   sorted sets and a set that a job leaves when it ends
 -- jobs:<tenant>:<state>  zset     id -> created_ms; no TTL
+-- counts                 hash     <state before>><state after>, failed:<code> -> how often since the first day; no TTL
 -- expiring               zset     job:tenant:id -> ms of its purge; no TTL
 -- batch:<tenant>:<id>, items:<tenant>:<id>   hash, list   counts the job; a TTL when its last job has ended
 -- inflight:<key>         set      tenant:id of the open jobs that an API key has posted; no TTL, gone when empty

@@ -69,6 +69,11 @@ local function announce_job(tenant, id, type)
   announce(tenant, type, about, at[1], at[2])
 end
 
+-- Counts what has happened since the first day, for whoever watches over the service.
+local function count(what)
+  redis.call('HINCRBY', key('counts'), what, 1)
+end
+
 -- Counts a job of a batch under its new state.
 local function count_in_batch(tenant, batch, from, to)
   local record = key('batch', tenant, batch)
@@ -99,6 +104,7 @@ local function set_state(tenant, id, state)
   redis.call('ZADD', key('jobs', tenant, state), at[2], id)
   redis.call('HSET', record, 'state', state)
   redis.call('HINCRBY', record, 'version', 1)
+  count((at[1] or '') .. '>' .. state)
   tell(tenant, id, 'state', cjson.encode({status = state}))
 end
 

@@ -100,10 +100,16 @@ def _broker_url(address: RedisAddress) -> str:
 
 
 class Queue:
-    """Rings, and counts the rings that nobody has heard yet. `ring` and `unheard` raise QueueUnavailable."""
+    """Rings, and counts the rings that nobody has heard yet. `ring` and `unheard` raise QueueUnavailable.
 
-    def __init__(self, app: Celery) -> None:
+    Args:
+        app: rings.
+        missed: called for each ring that the broker did not take and nobody minded.
+    """
+
+    def __init__(self, app: Celery, *, missed: Callable[[], object] = bool) -> None:
         self._app = app
+        self._missed = missed
 
     @_translated
     def ring(self) -> None:
@@ -116,6 +122,7 @@ class Queue:
             self.ring()
         except QueueUnavailable as error:
             log().warning("ring_failed", detail=str(error))
+            self._missed()
             return False
         return True
 

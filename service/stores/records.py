@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from service.errors import RecordUnreadable
 from service.job import Failure, Input, Job, JobState, OutputFile
@@ -14,6 +14,13 @@ from service.work import Load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+T = TypeVar("T")
+
+FORMAT = 1
+"""Of the records that this version writes. It counts up when a worker of the version before would misread a record:
+such a worker leaves it to newer ones, so that an upgrade may go on while jobs are posted and painted."""
 
 
 def flat(**fields: object) -> list[str]:
@@ -36,6 +43,7 @@ def posted(job: Job) -> list[str]:
     """Write what a client's post decides of a record."""
     assert job.spec.run_timeout_s is not None, "the spec is not resolved"
     return flat(
+        format=FORMAT,
         spec=job.spec.model_dump_json(exclude_none=True),
         inputs=json.dumps([asdict(i) for i in job.inputs]),
         holds=json.dumps([image_hold(i.sha256) for i in job.inputs]),
@@ -45,6 +53,7 @@ def posted(job: Job) -> list[str]:
         run_max_ms=round(job.spec.run_timeout_s * 1000),
         said=json.dumps(_said(job)),
         **({} if job.load is None else asdict(job.load)),
+        **({} if job.trace is None else {"trace": job.trace}),
         **_told(job),
     )
 
@@ -94,13 +103,15 @@ def _parsed(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
     def parsed(name: str) -> Any:
         return json.loads(record[name]) if name in record else None
 
+    # What a newer version has added is none of ours; nobody paints by it, see `claim.lua`.
+    newer = int(record.get("format", FORMAT)) > FORMAT
     report = parsed("report")
     return Job(
         tenant=tenant,
         id=job_id,
         state=JobState(record["state"]),
-        spec=RenderSpec.model_validate_json(record["spec"]),
-        inputs=tuple(Input(**i) for i in parsed("inputs")),
+        spec=RenderSpec.model_validate_json(record["spec"], extra="ignore" if newer else None),
+        inputs=tuple(_known(Input, i) for i in parsed("inputs")),
         attempt=int(record["attempt"]),
         attempts_max=int(record["attempts_max"]),
         fence=int(record["fence"]),
@@ -114,13 +125,19 @@ def _parsed(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
         frugal="frugal" in record,
         checkpoint=record.get("checkpoint"),
         preview=record.get("preview"),
+        trace=record.get("trace"),
         started_ms=whole("started_ms"),
         finished_ms=whole("finished_ms"),
         expires_ms=whole("expires_ms"),
         lease_owner=record.get("lease_owner"),
         lease_until_ms=whole("lease_until_ms"),
         progress=parsed("progress"),
-        outputs=tuple(OutputFile(**o) for o in parsed("outputs") or ()),
+        outputs=tuple(_known(OutputFile, o) for o in parsed("outputs") or ()),
         report={**report, "cache": "hit"} if report is not None and "copied_from" in record else report,
-        error=Failure(**parsed("error")) if "error" in record else None,
+        error=_known(Failure, parsed("error")) if "error" in record else None,
     )
+
+
+def _known(cls: type[T], said: Mapping[str, Any]) -> T:
+    """Make one of our own of what a version wrote that may know more of it."""
+    return cls(**{field.name: said[field.name] for field in fields(cls) if field.name in said})  # type: ignore[arg-type]

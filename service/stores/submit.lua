@@ -11,6 +11,7 @@
 -- deadlines                     zset     tenant:id -> ms by which it must have started; no TTL
 -- expiring                      zset     job:tenant:id or batch:tenant:id -> ms of its purge; no TTL
 -- jobs:<tenant>, jobs:<tenant>:<state>, labeled:<tenant>:<name>=<value>   zset   id -> created_ms; no TTL
+-- counts                 hash     <state before>><state after>, failed:<code> -> how often since the first day; no TTL
 -- inflight:<key>         set      tenant:id of the open jobs that an API key has posted; no TTL, gone when empty
 -- hooks:<tenant>, hook:<tenant>:<id>   zset, hash   read: who is told
 -- messages               string   counts deliveries; no TTL

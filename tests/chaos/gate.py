@@ -29,6 +29,7 @@ class Gate:
         self._refused_share = 0.0
         self._lost = 0
         self._trap: tuple[bytes, Callable[[], None]] | None = None
+        self._swallowed: bytes | None = None
         self._random = random.Random(seed)
         self._writers: set[asyncio.StreamWriter] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -73,6 +74,10 @@ class Gate:
     def trap(self, piece: bytes, spring: Callable[[], None]) -> None:
         """Call `spring` when a client sends something that holds `piece`, once, and never pass that on."""
         self._trap = piece, spring
+
+    def swallow(self, piece: bytes) -> None:
+        """Pass on nothing that a client sends and that holds `piece`, and leave its connection open."""
+        self._swallowed = piece
 
     def _do(self, what: Callable[..., None], *args: Any) -> None:
         done = threading.Event()
@@ -134,6 +139,8 @@ class Gate:
                     await asyncio.sleep(self._delay_s)
                 if not await look(data):
                     break
+                if self._swallowed is not None and self._swallowed in data:
+                    continue
                 sink.write(data)
                 await sink.drain()
         if self._mode == "cut":

@@ -18,6 +18,7 @@ from tests.chaos.messages import (
     messages_lost,
 )
 from tests.chaos.receivers import keeper_killed_while_it_tells
+from tests.chaos.rolling import rolling_restart
 from tests.chaos.verdict import Row, judge
 from tests.chaos.world import World
 
@@ -191,5 +192,6 @@ SCENARIOS: tuple[Callable[[World], Row], ...] = (
     api_killed_before_the_ring,
     api_killed_after_the_ring,
     keeper_killed_while_it_tells,
+    rolling_restart,
     everything,
 )

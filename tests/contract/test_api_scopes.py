@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.deps import admin, reader, writer
+from api.deps import admin, operator, reader, writer
 from api.routes import every_route
 from service.keys import create_key
 from service.settings import Settings
@@ -40,10 +40,11 @@ SCOPES = {
         GET /v1/webhooks/default-secret, POST /v1/webhooks/default-secret/rotate
     """,
     "admin": "GET /v1/keys, POST /v1/keys, DELETE /v1/keys/{key_id}, POST /v1/keys/{key_id}/rotate",
+    "metrics:read": "GET /v1/admin/autoscale",
     "": "GET /livez, GET /readyz",
 }
 TABLE = {operation.strip(): scope for scope, listed in SCOPES.items() for operation in listed.split(",")}
-ASKS = {reader: "jobs:read", writer: "jobs:write", admin: "admin"}
+ASKS = {reader: "jobs:read", writer: "jobs:write", admin: "admin", operator: "metrics:read"}
 
 
 @pytest.fixture

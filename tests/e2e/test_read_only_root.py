@@ -27,6 +27,7 @@ from workers.painter.weights import default_folder
 
 ROOT = Path(__file__).parents[2]
 LINUX = sys.platform == "linux"
+ROLES = ("api", "keeper", "worker")
 
 pytestmark = [
     pytest.mark.servers,
@@ -42,26 +43,28 @@ class World:
         self.settings = settings
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
+        self.watch_ports = {role: choose_api_port(0) for role in ROLES}
         self._logs = folder
 
     def command(self, *words: str) -> tuple[str, ...]:
         return (sys.executable, "-m", "tests.confined", f"{self.temporary}:/dev", *words)
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, role: str) -> dict[str, str]:
         made = impasto("api", self.settings, directory=ROOT, log=self._logs / "unused")._environment
         here = {"PYTHONPATH": str(ROOT), "IMPASTO_WEIGHTS_DIR": str(default_folder()), "OMP_NUM_THREADS": "1"}
-        return {**made, **here, "HOME": str(self.temporary), "TMPDIR": str(self.temporary)}
+        watch = {"IMPASTO_WATCH_PORT": str(self.watch_ports[role])}
+        return {**made, **here, **watch, "HOME": str(self.temporary), "TMPDIR": str(self.temporary)}
 
     def program(self, name: str) -> Program:
         log = self._logs / f"{name}.log"
         command = self.command("service.cli", name)
-        return Program(command, directory=self.temporary, environment=self.environment(), log=log)
+        return Program(command, directory=self.temporary, environment=self.environment(name), log=log)
 
-    def run(self, *words: str, path: Path = ROOT / "deploy") -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, role: str = "api", path: Path = ROOT / "deploy") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*words),
             cwd=self.temporary,
-            env={**os.environ, **self.environment(), "PYTHONPATH": f"{ROOT}:{path}"},
+            env={**os.environ, **self.environment(role), "PYTHONPATH": f"{ROOT}:{path}"},
             capture_output=True,
             text=True,
             check=False,
@@ -75,7 +78,7 @@ def world(tmp_path: Path, settings: Settings) -> Iterator[World]:
     own = settings.model_copy(update={"api_port": choose_api_port(0), "torch_threads": 1})
     world = World(tmp_path, own)
     with ExitStack() as running:
-        for name in ("api", "keeper", "worker"):
+        for name in ROLES:
             program = world.program(name)
             program.start()
             running.callback(program.kill)
@@ -108,8 +111,8 @@ def test_an_upload_is_taken_and_a_job_painted_though_the_root_is_read_only(world
         wait_for("api", lambda: httpx.get(f"{url}/readyz").is_success, world)
         wait_for("worker", lambda: services.presence.alive("worker"), world)
         wait_for("keeper", lambda: services.presence.alive("keeper"), world)
-    for role in ("api", "worker", "keeper"):
-        asked = world.run("healthy", role)
+    for role in ROLES:
+        asked = world.run("healthy", role=role)
         assert asked.returncode == 0, asked.stderr
     with Client(url, key) as client:
         style = client.uploads.create(photograph_bytes(80, 80))
@@ -122,4 +125,4 @@ def test_an_upload_is_taken_and_a_job_painted_though_the_root_is_read_only(world
 
 def test_a_part_that_is_not_there_is_not_healthy(tmp_path: Path, settings: Settings) -> None:
     world = World(tmp_path, settings.model_copy(update={"api_port": choose_api_port(0)}))
-    assert [world.run("healthy", role).returncode for role in ("api", "worker", "keeper")] == [1, 1, 1]
+    assert [world.run("healthy", role=role).returncode for role in ROLES] == [1, 1, 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import resource
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -90,6 +91,14 @@ def memory_bytes(device: torch.device) -> int:
     else:
         own = machine_memory_bytes()
     return min(own, _GIVEN.memory or own)
+
+
+def peak_bytes() -> int:
+    """Say how much memory this process has taken at most: of the device; on a CPU, all that was resident."""
+    device = choose()
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts it in KiB
 
 
 def network(options: PaintOptions, device: torch.device, precision: torch.dtype = torch.float32) -> tuple[Vgg, str]:

@@ -1,0 +1,94 @@
+"""Traces: what happened to a job from its post to its picture, across all processes, by OpenTelemetry. Off by default.
+
+A job's record carries the trace of the request that posted it (W3C Trace Context), and every attempt goes on with it;
+so there is one trace a job, also when several workers had it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import NoOpTracer, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+import service
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from opentelemetry.trace import Span
+
+    from service.job import Job
+    from service.settings import Settings
+
+_W3C = TraceContextTextMapPropagator()
+_NS_PER_MS = 1_000_000
+
+
+class Traces:
+    """Makes spans, and sends them beside the work; while nobody wants them it makes none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._provider = _provider(settings.otlp_endpoint) if settings.otlp_endpoint else None
+        self._tracer = self._provider.get_tracer("impasto") if self._provider else NoOpTracer()
+
+    def span(self, name: str, **facts: str | int) -> AbstractContextManager[Span]:
+        """Make a span within the one that is open."""
+        return self._tracer.start_as_current_span(name, attributes=facts)
+
+    def request(self, method: str, traceparent: str | None) -> AbstractContextManager[Span]:
+        """Make the span of a request, within its client's trace if it brings one; its name is known only later."""
+        parent = self._read(traceparent)
+        facts = {"http.request.method": method}
+        return self._tracer.start_as_current_span(method, context=parent, kind=SpanKind.SERVER, attributes=facts)
+
+    def attempt(self, job: Job, worker: str) -> AbstractContextManager[Span]:
+        """Make the span of an attempt within the job's trace, and beside it one for how long the job has waited."""
+        parent = self._read(job.trace)
+        facts: dict[str, str | int] = {
+            "impasto.job_id": job.id,
+            "impasto.tenant": job.tenant,
+            "impasto.attempt": job.attempt,
+        }
+        if job.attempt == 1 and job.started_ms:
+            waited = self._tracer.start_span(
+                "queue", context=parent, start_time=job.created_ms * _NS_PER_MS, attributes=facts
+            )
+            waited.end(job.started_ms * _NS_PER_MS)
+        facts["impasto.worker"] = worker
+        return self._tracer.start_as_current_span("attempt", context=parent, kind=SpanKind.CONSUMER, attributes=facts)
+
+    def _read(self, traceparent: str | None) -> Context:
+        """Read the trace that was begun elsewhere; where nothing is traced, none is passed on either."""
+        carrier = {"traceparent": traceparent} if traceparent and self._provider else {}
+        return _W3C.extract(carrier, context=Context())
+
+    def close(self) -> None:
+        """Send what has not been sent, for some seconds at most."""
+        if self._provider is not None:
+            self._provider.shutdown()
+
+
+def carried() -> str | None:
+    """Write the span that is open as a job's record carries it; None where nothing is traced."""
+    carrier: dict[str, str] = {}
+    _W3C.inject(carrier)
+    return carrier.get("traceparent")
+
+
+def failed(span: Span, why: str) -> None:
+    """Let a span say that what it stands for has failed."""
+    span.set_status(trace.StatusCode.ERROR, why)
+
+
+def _provider(endpoint: str) -> TracerProvider:
+    about = Resource.create({SERVICE_NAME: "impasto", SERVICE_VERSION: service.__version__})
+    provider = TracerProvider(resource=about, shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")))
+    return provider

@@ -1,0 +1,105 @@
+"""Upgrades: records of the versions before and after this one, in the same Redis, while jobs are posted and painted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from service.job import JobState
+from service.settings import Settings
+from service.stores import claim_store
+from service.stores.records import FORMAT
+from service.wiring import Services
+from tests.api_calls import posted
+from tests.clients import finished
+from tests.jobs import claimed, submitted
+
+pytestmark = pytest.mark.servers
+
+
+def record(services: Services, settings: Settings, tenant: str, job_id: str) -> tuple[Any, str]:
+    return services._redis, f"{settings.redis_prefix}job:{tenant}:{job_id}"
+
+
+def written_before(services: Services, settings: Settings, tenant: str, job_id: str) -> None:
+    """Make a record what the first version wrote: it knew neither loads nor traces, formats, labels and lists."""
+    redis, key = record(services, settings, tenant, job_id)
+    redis.hdel(key, "gflop", "bracket", "trace", "format", "said", "listed", "custom_id", "batch")
+    spec = json.loads(redis.hget(key, "spec"))
+    for later in ("labels", "webhook", "attempts_max", "start_deadline_s"):
+        spec.pop(later, None)
+    redis.hset(key, "spec", json.dumps(spec))
+
+
+def written_after(services: Services, settings: Settings, tenant: str, job_id: str) -> None:
+    """Make a record what a newer version would write: more fields, in every part, and another format."""
+    redis, key = record(services, settings, tenant, job_id)
+    spec = json.loads(redis.hget(key, "spec"))
+    spec["varnish"] = "dammar"
+    spec["options"]["glaze"] = {"layers": 3}
+    inputs = [{**image, "depth": 16} for image in json.loads(redis.hget(key, "inputs"))]
+    fields = {"format": 2, "spec": json.dumps(spec), "inputs": json.dumps(inputs), "varnished_ms": 7}
+    redis.hset(key, mapping=fields)
+
+
+def test_a_job_of_the_version_before_is_painted_and_told_of(
+    services: Services, settings: Settings, client: httpx.Client, tenant: str
+) -> None:
+    made = posted(client).json()["id"]
+    written_before(services, settings, tenant, made)
+    finished(services, b"picture")
+    told = client.get(f"/v1/jobs/{made}").json()
+    assert (told["status"], told["labels"]) == ("succeeded", {})
+    assert client.get("/v1/jobs").json()["items"][0]["id"] == made
+
+
+def test_a_job_of_a_newer_version_waits_for_a_newer_worker_while_those_behind_it_are_painted(
+    services: Services, settings: Settings, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer, ours = submitted(services, tenant), submitted(services, tenant)
+    written_after(services, settings, tenant, newer.id)
+    assert claimed(services).id == ours.id
+    assert services.claims.claim("w") is None
+    assert services.jobs.get(tenant, newer.id).attempt == 0, "nobody was charged an attempt"
+    monkeypatch.setattr(claim_store, "FORMAT", 2)
+    assert claimed(services).id == newer.id
+
+
+def test_a_job_of_a_newer_version_can_be_looked_at_listed_and_canceled(
+    services: Services, settings: Settings, client: httpx.Client, tenant: str
+) -> None:
+    made = posted(client).json()["id"]
+    written_after(services, settings, tenant, made)
+    told = client.get(f"/v1/jobs/{made}").json()
+    assert told["status"] == "queued"
+    assert "varnish" not in told["spec"]
+    assert [one["id"] for one in client.get("/v1/jobs").json()["items"]] == [made]
+    assert client.post(f"/v1/jobs/{made}/cancel").json()["status"] == "canceled"
+
+
+def test_jobs_that_nobody_understands_yet_do_not_hide_those_of_others(
+    services: Services, settings: Settings, tenant: str
+) -> None:
+    for _ in range(40):
+        written_after(services, settings, tenant, submitted(services, tenant).id)
+    other = submitted(services, f"{tenant}-b")
+    assert claimed(services).id == other.id
+    assert services.backlog.read().queued == 40
+
+
+def test_what_this_version_wrote_itself_may_not_hold_what_it_does_not_know(
+    services: Services, settings: Settings, tenant: str
+) -> None:
+    damaged = submitted(services, tenant, attempts_max=1)
+    redis, key = record(services, settings, tenant, damaged.id)
+    redis.hset(key, "spec", json.dumps({**json.loads(redis.hget(key, "spec")), "varnish": "dammar"}))
+    assert services.claims.claim("w") is None
+    assert redis.hget(key, "state") == JobState.FAILED
+
+
+def test_every_record_says_its_format(services: Services, settings: Settings, tenant: str) -> None:
+    redis, key = record(services, settings, tenant, submitted(services, tenant).id)
+    assert redis.hget(key, "format") == str(FORMAT)

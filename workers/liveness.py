@@ -1,0 +1,112 @@
+"""Whether a worker is at work: what its parent answers to `/livez` and `/readyz`.
+
+A worker may look alive and paint nothing: its child may hang in a driver's call, or its parent may have lost the
+queue in a way that no error tells (a half-open connection, a consumer that was not started again). So it counts as
+alive while jobs in hand show signs of life, and the queue was asked not long ago.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from queue import Empty
+from typing import TYPE_CHECKING, Any
+
+from celery import bootsteps
+
+from service.errors import WeightsMissing
+from workers.painter.weights import require
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.watch import Checks
+    from workers.condition import Condition
+
+DEAF_S = 60.0
+"""Without an answer of the queue, though there is no job in hand and Redis is there: it answers every second or so."""
+
+HANGING_S = 120.0
+"""Without a sign of life of a job in hand; by then the keeper has long given it to another worker."""
+
+
+@dataclass(slots=True)
+class Senses:
+    """What the parent notices, in seconds of the monotonic clock.
+
+    Attributes:
+        heard: when the queue last answered, with a ring or with nothing.
+        seen: when Redis last took the worker's presence; None before the first time.
+    """
+
+    heard: float = field(default_factory=time.monotonic)
+    seen: float | None = None
+
+
+def ears(senses: Senses) -> type[bootsteps.StartStopStep]:
+    """Make the step of Celery's consumer that notes each answer of the queue; it starts anew with each connection."""
+
+    class Ears(bootsteps.StartStopStep):
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+
+        def start(self, parent: Any) -> None:
+            handlers = parent.task_consumer.channel.handlers
+            handlers["BRPOP"] = _noting(handlers["BRPOP"], senses)
+
+    return Ears
+
+
+def _noting(read: Callable[..., bool], senses: Senses) -> Callable[..., bool]:
+    def noted(**options: object) -> bool:
+        try:
+            ring = read(**options)
+        except Empty:  # an answer, too: there was no ring within a second
+            senses.heard = time.monotonic()
+            raise
+        senses.heard = time.monotonic()
+        return ring
+
+    return noted
+
+
+def live(condition: Condition, senses: Senses) -> Checks:
+    """Give what must hold, or the worker is started anew."""
+
+    def job() -> str | None:
+        silent_s = condition.silent_s
+        if silent_s is None or silent_s < HANGING_S:
+            return None
+        return f"the job in hand has shown no sign of life for {silent_s:.0f} s"
+
+    def queue() -> str | None:
+        now = time.monotonic()
+        deaf_s = now - max(senses.heard, condition.idle_since)
+        redis_is_there = senses.seen is not None and now - senses.seen < DEAF_S / 2
+        if condition.busy or deaf_s < DEAF_S or not redis_is_there:  # with Redis away, a new start would not help
+            return None
+        return f"the queue has not answered for {deaf_s:.0f} s, though Redis is there"
+
+    return {"job": job, "queue": queue}
+
+
+def ready(condition: Condition, senses: Senses) -> Checks:
+    """Give what must hold besides, that jobs may come."""
+
+    def device() -> str | None:
+        if condition.unfit:
+            return "its device has failed again and again"
+        return None if condition.device else "the painter is not loaded yet"
+
+    def weights() -> str | None:
+        try:
+            require("vgg16")
+        except WeightsMissing as error:
+            return str(error)
+        return None
+
+    return {
+        "device": device,
+        "weights": weights,
+        "draining": lambda: "it is to stop" if condition.draining else None,
+        "redis": lambda: None if senses.seen is not None else "it has not reached Redis yet",
+    }
