@@ -49,6 +49,7 @@ check: setup ## lint, formatting, types, import contracts; changes nothing
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/hadolint deploy/*.Dockerfile
+	@$(BIN)/yamllint --strict docker-compose.yml .yamllint deploy
 
 fmt: setup ## format, and mend what the linter can
 	@$(BIN)/ruff format .

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from io import BytesIO
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def test_what_it_runs_is_a_command_that_there_is(file: Path) -> None:
     program, name = json.loads(command)
     assert program == "impasto"
     assert name in get_command(build()).commands  # type: ignore[attr-defined]  # a group has commands
-    assert json.loads(check[check.index("[") :]) == ["python", "/opt/impasto/healthy.py", name]
+    assert json.loads(check[check.index("[") :]) == ["python", "/opt/impasto/healthy.py"]
     assert values(file, "ENTRYPOINT") == []
 
 
@@ -71,9 +72,32 @@ def test_every_setting_that_it_makes_exists_and_none_is_a_secret(file: Path) -> 
     ours = {name for name in variables(file) if name.startswith("IMPASTO_")} - {"IMPASTO_WEIGHTS_DIR"}
     assert ours
     assert {name.removeprefix("IMPASTO_").lower() for name in ours} <= set(Settings.model_fields)
-    assert not [word for word in re.findall(r"\w+", file.read_text()) if re.search(r"SECRET|PASSWORD|TOKEN|_KEY", word)]
-    assert [word for word, _ in instructions(file) if word in {"ARG", "ADD", "VOLUME"}] == []
+    set_here = " ".join(value for word, value in instructions(file) if word in {"ARG", "ENV"})
+    assert not re.search(r"SECRET|PASSWORD|TOKEN|_KEY", set_here)
+    assert [word for word, _ in instructions(file) if word in {"ADD", "VOLUME"}] == []
     assert variables(file)["IMPASTO_ENVIRONMENT"] == "production"
+
+
+def test_what_may_be_said_when_it_is_built_has_a_default_and_goes_into_labels_or_is_the_weights(file: Path) -> None:
+    said = dict(value.split("=") for word, value in instructions(file) if word == "ARG")
+    weights = {"WEIGHTS": "vgg16"} if file.stem == "worker" else {}
+    assert said == {"VERSION": "dev", "REVISION": "unknown", **weights}
+    [labels] = values(file, "LABEL")
+    assert 'image.version="$VERSION"' in labels
+    assert 'image.revision="$REVISION"' in labels
+    # Behind everything else, so that nothing is made anew for another revision.
+    assert [word for word, _ in last_stage(file)][-3:] == ["ARG", "ARG", "LABEL"]
+
+
+def test_whoever_watches_it_finds_it_on_the_port_that_it_names(file: Path) -> None:
+    given = variables(file)
+    assert (given["IMPASTO_WATCH_HOST"], given["IMPASTO_WATCH_PORT"]) == ("0.0.0.0", "9100")
+    ports = [given[name] for name in ("IMPASTO_API_PORT", "IMPASTO_WATCH_PORT") if name in given]
+    assert values(file, "EXPOSE") == [" ".join(ports)]
+
+
+def test_it_takes_no_gpu_that_it_was_not_given(file: Path) -> None:
+    assert "NVIDIA_VISIBLE_DEVICES" not in variables(file)
 
 
 def test_it_writes_nothing_beside_its_temporary_files(file: Path) -> None:
@@ -84,10 +108,31 @@ def test_it_writes_nothing_beside_its_temporary_files(file: Path) -> None:
 
 def test_it_installs_what_is_pinned_and_says_what_it_is(file: Path) -> None:
     runs = " ".join(value for word, value in instructions(file) if word == "RUN")
-    assert "pip install" in runs
-    assert runs.count("pip install") == runs.count("--constraint constraints.txt")
+    assert runs.count(" install --no-cache-dir ") == 2
+    assert runs.count("--constraint constraints.txt") == 2
     labels = DockerfileParser(fileobj=BytesIO(file.read_bytes())).labels
     assert {f"org.opencontainers.image.{name}" for name in ("title", "description", "licenses")} <= set(labels)
+
+
+def test_what_it_stands_on_is_all_that_the_project_declares_and_is_installed_before_our_own_code(file: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extra = project["optional-dependencies"]["worker"] if file.stem == "worker" else []
+    first, own = [value for word, value in instructions(file) if word == "RUN" and " install --no-cache-dir " in value]
+    program = re.search(r'python -c "([^"]+)"\s+> needed.txt', first)
+    assert program is not None
+    said = subprocess.run([sys.executable, "-c", program[1]], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines() == [*project["dependencies"], *extra]
+    assert "--requirement needed.txt" in first
+    assert "--no-deps --prefix /app ." in own
+    order = [value.partition(" ")[0] for word, value in instructions(file) if word == "COPY"]
+    assert order.index("pyproject.toml") < order.index("service")
+
+
+def test_its_layers_go_from_what_changes_seldom_to_what_changes_often(file: Path) -> None:
+    layers = [value.split()[-2] for value in values(file, "COPY")]
+    painter = file.stem == "worker"
+    weights, sidecar = (["/weights"], []) if painter else ([], ["deploy/deletion_cost.py"])
+    assert layers == ["/opt/impasto", *weights, "/app", "deploy/healthy.py", *sidecar]
 
 
 def test_what_it_copies_is_let_in_and_nothing_else_is(file: Path) -> None:
@@ -101,3 +146,4 @@ def test_what_it_copies_is_let_in_and_nothing_else_is(file: Path) -> None:
     assert "*" in let_in
     assert {f"!{source}" for source in copied} <= set(let_in)
     assert all((ROOT / source).exists() for source in copied)
+    assert let_in[-2:] == ["deploy/secrets", ".env"]

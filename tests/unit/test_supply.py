@@ -134,7 +134,8 @@ TO_STRANGERS = {"service/fetch.py": {"httpx", "httpcore"}, "service/dial.py": {"
 TO_OURSELVES = {
     "service/embedded/readiness.py": {"httpx"},  # the parts of `impasto up`, on loopback
     "service/embedded/supervision.py": {"http.client", "xmlrpc.client"},  # supervisord, through its own socket
-    "deploy/healthy.py": {"urllib.request"},  # the API of the same container
+    "deploy/healthy.py": {"urllib.request"},  # the process of the same container
+    "deploy/deletion_cost.py": {"http.client"},  # the cluster's own API, and the worker of the same pod
     "api/client/sync.py": {"httpx"},  # the client goes where its user says
     "api/client/asynchronous.py": {"httpx"},
     "api/client/transport.py": {"httpx"},
