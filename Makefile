@@ -8,7 +8,7 @@ PORT ?= 8000
 FUZZ_S ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos contract-fuzz fuzz check fmt bench bench-full load gallery screenshots up down lock openapi sbom clean
+.PHONY: help setup demo test chaos contract-fuzz fuzz check fmt bench bench-full load scale gallery screenshots up down lock openapi sbom clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench-full: setup ## the same, with larger pictures, and without each trick (an 
 
 load: setup ## measure how fast the API answers under load, with few jobs in the store and with 100,000
 	@$(BIN)/python -m tests.benchmarks.load
+
+scale: setup ## run one to sixty-four workers that sleep instead of painting, with 100,000 jobs waiting (ten minutes)
+	@$(BIN)/python -m tests.benchmarks.scale
 
 gallery: setup ## paint the pictures of docs/painting.md anew (half an hour on two cores)
 	@$(BIN)/python docs/gallery.py

@@ -26,7 +26,8 @@ SILENT_S = 60.0
 """Without the end of a round, after which a keeper counts as dead: longer than every timeout of its calls together."""
 
 RINGS_MAX = 64
-"""More unheard rings than this at once would only wake workers for nothing."""
+"""Unheard rings there are at most so many of, as far as keepers ring: more would only wake workers for nothing. Whoever
+hears one passes it on, see `ClaimStore`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +156,9 @@ def _take_back(tenant: str, job_id: str, services: Services) -> JobState | None:
 
 def _ring(services: Services) -> int:
     ready = services.upkeep.ready_count()
-    if not ready or services.queue.unheard():
+    rings = min(ready, RINGS_MAX) - services.queue.unheard() if ready else 0
+    if rings <= 0:
         return 0
-    rings = min(ready, RINGS_MAX)
     for _ in range(rings):
         services.queue.ring()
     services.metrics.rings.inc(rings)

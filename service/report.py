@@ -71,10 +71,17 @@ def losses_report(painting: Painting) -> dict[str, Any]:
     """Report the objective before and after; of a ladder, for each of its pictures."""
 
     def terms(losses: BeforeAfter) -> dict[str, Any]:
-        return {"before": asdict(losses.before), "after": asdict(losses.after)}
+        return {"before": _rounded(asdict(losses.before)), "after": _rounded(asdict(losses.after))}
 
     parts = {name: terms(losses) for name, losses in painting.losses.items()}
     return {"loss": parts.pop("result", None), "parts": parts}
+
+
+def _rounded(terms: Any) -> Any:
+    """Round to seven digits: float32 has no more."""
+    if isinstance(terms, dict):
+        return {name: _rounded(term) for name, term in terms.items()}
+    return float(f"{terms:.7g}")
 
 
 def size_of(job: Job) -> str:

@@ -39,9 +39,10 @@ async def follow_job(
 
     `log` says why an attempt ended that is followed by another, with the members of a job's `error`.
 
-    What happened before comes first, as far as it is known: about 256 events, for a day. `Last-Event-ID` resumes.
+    What happened before comes first, as far as it is known: about 256 events, until an hour after the job's end. Where
+    nothing is, its `state` comes first. `Last-Event-ID` resumes.
     """
-    last = last_event_id if last_event_id and _ID.fullmatch(last_event_id) else None
+    last, told = last_event_id if last_event_id and _ID.fullmatch(last_event_id) else None, False
     with hub.watching(job.tenant, job.id) as changed:
         while True:
             changed.clear()
@@ -50,6 +51,9 @@ async def follow_job(
                 happened = await run_in_threadpool(services.events.since, job.tenant, job.id, last)
             except (Gone, Unavailable):  # whoever asks again learns what is the matter, and goes on from his last event
                 return
+            if last is None and not happened and not told:
+                yield ServerSentEvent(event="state", data={"status": job.state})
+            told = True
             for event in happened:
                 last = event.id
                 yield ServerSentEvent(event=event.kind, id=event.id, data=event.data | _seen(event, job, services))

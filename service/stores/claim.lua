@@ -15,17 +15,23 @@
 -- messages               string   counts deliveries; no TTL
 -- delivery:<tenant>:<id>, deliveries:<tenant>   hash, zset   what is to be told, and the log; TTL 8 days
 -- due, due:<tenant>      zset     tenants by turn; of each the ids of deliveries -> ms of the next try; no TTL
--- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
+-- events:<tenant>:<id>   stream   what has happened to the job; TTL a day, an hour after its end;   changed   channel   tenant:id
+--
+-- impasto.doorbell       list     read: the broker's rings that nobody has heard
 --
 -- ARGV  2 token   3 owner   4 lease TTL in ms   5 cap   6 the newest format of records that the worker understands
 -- A call that is sent again because its answer was lost gets the same job again. A job whose start deadline has
 -- passed is left to the keeper, which ends it; one whose record is of a newer format, to workers that understand it.
 -- Of each tenant's jobs so many are looked at.
--- Returns {tenant, id, the record's fields and values}, or false when nothing is ready.
+-- Returns {tenant, id, the record's fields and values, 1 when others are ready and nobody has rung for them}, or false
+-- when nothing is ready.
 local LOOK_AT = 32
 local asked, owner, ttl, cap, format = key('claim', ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 
-local function answer(tenant, id) return {tenant, id, redis.call('HGETALL', key('job', tenant, id))} end
+local function answer(tenant, id)
+  local waits = redis.call('EXISTS', key('turns')) == 1 and redis.call('EXISTS', key('impasto.doorbell')) == 0
+  return {tenant, id, redis.call('HGETALL', key('job', tenant, id)), waits and 1 or 0}
+end
 
 -- Says whether a job is to start now, and whether it is among the ready ones for nothing.
 local function may_start(record, now)

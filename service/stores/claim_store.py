@@ -15,7 +15,7 @@ from service.stores.records import FORMAT, job_of, painted, pairs
 from service.stores.scripts import Scripts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from service.job import Job, OutputFile
     from service.pace import Run
@@ -29,14 +29,25 @@ class ClaimStore:
         prefix: stands before every key.
         lease_ttl_s: seconds after which a silent worker has lost its job.
         tenant_running_max: jobs of one tenant that may run at the same time.
+        ring: called when a job was claimed, others are ready, and nobody has rung for them: whoever is woken passes
+            it on, so that all workers are awake within moments of a batch's one ring.
 
     Every method raises JobStoreUnavailable when Redis is out of reach.
     """
 
-    def __init__(self, client: RedisClient, *, prefix: str, lease_ttl_s: float, tenant_running_max: int) -> None:
+    def __init__(
+        self,
+        client: RedisClient,
+        *,
+        prefix: str,
+        lease_ttl_s: float,
+        tenant_running_max: int,
+        ring: Callable[[], object] = bool,
+    ) -> None:
         self._scripts = Scripts(client, prefix, "claim", "renew", "commit", "end_attempt")
         self._ttl_ms = round(lease_ttl_s * 1000)
         self._cap = tenant_running_max
+        self._ring = ring
 
     @translated
     def claim(self, owner: str) -> Job | None:
@@ -45,7 +56,9 @@ class ClaimStore:
         A job whose record this version can't read is given back, and the one after it taken.
         """
         while answer := self._scripts.run("claim", uuid.uuid4().hex, owner, self._ttl_ms, self._cap, FORMAT):
-            tenant, job_id, values = answer
+            tenant, job_id, values, waits = answer
+            if waits:
+                self._ring()
             record = pairs(values)
             try:
                 return job_of(tenant, job_id, record)

@@ -14,7 +14,7 @@
 -- messages               string   counts deliveries; no TTL
 -- delivery:<tenant>:<id>, deliveries:<tenant>   hash, zset   what is to be told, and the log; TTL 8 days
 -- due, due:<tenant>      zset     tenants by turn; of each the ids of deliveries -> ms of the next try; no TTL
--- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
+-- events:<tenant>:<id>   stream   what has happened to the job; TTL a day, an hour after its end;   changed   channel   tenant:id
 --
 -- ARGV  2 tenant   3 id   4 fence   5 name of the result   6 where its objects lie
 --       7 what the run has taught, as JSON of {device, bracket, gflop, paint_s}, or ''   8… field, value, …
@@ -28,7 +28,7 @@ if at[1] ~= RUNNING or at[2] ~= ARGV[4] then return 0 end
 local now = now_ms()
 hold(tenant, ARGV[5], 'job:' .. id, ARGV[6])
 local expires = finish(tenant, id, SUCCEEDED, now, 'result', ARGV[5], unpack(ARGV, 8))
-if at[4] ~= '' then redis.call('SET', key('same', tenant, at[4]), id, 'PX', expires - now) end
+if at[4] and at[4] ~= '' then redis.call('SET', key('same', tenant, at[4]), id, 'PX', expires - now) end
 
 -- One run that was held up, or skipped something, moves what is known by less than a factor of two.
 local function learn(pace, field, measured)

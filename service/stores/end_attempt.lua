@@ -14,7 +14,7 @@
 -- messages               string   counts deliveries; no TTL
 -- delivery:<tenant>:<id>, deliveries:<tenant>   hash, zset   what is to be told, and the log; TTL 8 days
 -- due, due:<tenant>      zset     tenants by turn; of each the ids of deliveries -> ms of the next try; no TTL
--- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
+-- events:<tenant>:<id>   stream   what has happened to the job; TTL a day, an hour after its end;   changed   channel   tenant:id
 --
 -- ARGV  2 tenant   3 id   4 fence, or '' for the keeper   5 how: 'again' when another attempt may help, 'final' when
 --       not, 'uncharged' when the worker leaves and the attempt shall not count   6 error as JSON, attempt left to us

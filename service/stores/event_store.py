@@ -34,7 +34,7 @@ class Event:
 
 
 class EventStore:
-    """Keys: `events:<tenant>:<id>` stream, TTL a day after the last event, at most about 256 of them."""
+    """Keys: `events:<tenant>:<id>` stream, about 256 events; TTL a day after the last, an hour after the job's end."""
 
     def __init__(self, client: RedisClient, *, prefix: str) -> None:
         self._redis = client

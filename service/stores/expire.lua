@@ -12,7 +12,7 @@
 -- messages               string   counts deliveries; no TTL
 -- delivery:<tenant>:<id>, deliveries:<tenant>   hash, zset   what is to be told, and the log; TTL 8 days
 -- due, due:<tenant>      zset     tenants by turn; of each the ids of deliveries -> ms of the next try; no TTL
--- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
+-- events:<tenant>:<id>   stream   what has happened to the job; TTL a day, an hour after its end;   changed   channel   tenant:id
 --
 -- ARGV  2 how many at most
 -- Returns {tenant, id, tenant, id, …} of those that have expired.

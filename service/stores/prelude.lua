@@ -2,7 +2,8 @@
 --
 -- A script gets no KEYS: which it touches is decided by what it reads, and its header lists them. ARGV[1] is the
 -- prefix of them all. Time is the server's, in milliseconds: no worker's clock counts.
-local DAY_MS = 24 * 3600 * 1000
+local HOUR_MS = 3600 * 1000
+local DAY_MS = 24 * HOUR_MS
 
 local function key(...) return ARGV[1] .. table.concat({...}, ':') end
 
@@ -17,7 +18,8 @@ local function make_ready(tenant, id, score)
   redis.call('ZADD', key('turns'), 'NX', redis.call('INCR', key('turn')), tenant)
 end
 
--- Tells whoever follows a job: the event is kept for a day, and everybody who listens is woken.
+-- Tells whoever follows a job: the event is kept for a day, or until an hour after the job's end, and everybody who
+-- listens is woken.
 local function tell(tenant, id, kind, data)
   local events = key('events', tenant, id)
   redis.call('XADD', events, 'MAXLEN', '~', 256, '*', 'kind', kind, 'data', data)
@@ -105,7 +107,7 @@ local function set_state(tenant, id, state)
   redis.call('HSET', record, 'state', state)
   redis.call('HINCRBY', record, 'version', 1)
   count((at[1] or '') .. '>' .. state)
-  tell(tenant, id, 'state', cjson.encode({status = state}))
+  if at[1] then tell(tenant, id, 'state', cjson.encode({status = state})) end -- nobody follows a new job yet
 end
 
 -- Somebody needs objects of the storage: they stay until nobody does. Returns where they lie, which the first holder
@@ -145,10 +147,11 @@ local function finish(tenant, id, state, now, ...)
   redis.call('ZREM', key('deadlines'), tenant .. ':' .. id)
   set_state(tenant, id, state)
   redis.call('HSET', record, 'finished_ms', now, 'expires_ms', expires, ...)
-  redis.call('HDEL', record, 'checkpoint', 'preview')
   redis.call('PEXPIREAT', record, expires + DAY_MS)
+  redis.call('PEXPIRE', key('events', tenant, id), HOUR_MS)
   redis.call('ZADD', key('expiring'), expires, 'job:' .. tenant .. ':' .. id)
   announce_job(tenant, id, 'job.' .. state)
+  redis.call('HDEL', record, 'checkpoint', 'preview', 'said', 'claimed_ms', 'ready_score', 'run_max_ms', 'gflop', 'bracket')
   local batch = redis.call('HGET', record, 'batch')
   if batch and redis.call('HINCRBY', key('batch', tenant, batch), 'open', -1) == 0 then
     finish_batch(tenant, batch, now)

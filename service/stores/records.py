@@ -10,6 +10,7 @@ from service.errors import RecordUnreadable
 from service.job import Failure, Input, Job, JobState, OutputFile
 from service.places import image_hold
 from service.spec import RenderSpec
+from service.stores.packing import packed, unpacked
 from service.work import Load
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FORMAT = 1
+FORMAT = 2
 """Of the records that this version writes. It counts up when a worker of the version before would misread a record:
-such a worker leaves it to newer ones, so that an upgrade may go on while jobs are posted and painted."""
+such a worker leaves it to newer ones, so that an upgrade may go on while jobs are posted and painted. In 1, which had
+no number, the long texts were not packed."""
 
 
 def flat(**fields: object) -> list[str]:
@@ -44,8 +46,8 @@ def posted(job: Job) -> list[str]:
     assert job.spec.run_timeout_s is not None, "the spec is not resolved"
     return flat(
         format=FORMAT,
-        spec=job.spec.model_dump_json(exclude_none=True),
-        inputs=json.dumps([asdict(i) for i in job.inputs]),
+        spec=packed(job.spec.model_dump_json(exclude_none=True)),
+        inputs=packed(json.dumps([asdict(i) for i in job.inputs])),
         holds=json.dumps([image_hold(i.sha256) for i in job.inputs]),
         listed=json.dumps(listed_under(job)),
         attempts_max=job.attempts_max,
@@ -71,7 +73,7 @@ def _told(job: Job) -> dict[str, str]:
 
 def painted(outputs: Sequence[OutputFile], report: Mapping[str, Any]) -> list[str]:
     """Write what an attempt's success adds to a record."""
-    return flat(outputs=json.dumps([asdict(o) for o in outputs]), report=json.dumps(report))
+    return flat(outputs=packed(json.dumps([asdict(o) for o in outputs])), report=packed(json.dumps(report)))
 
 
 def pairs(values: Sequence[str]) -> dict[str, str]:
@@ -101,16 +103,16 @@ def _parsed(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
         return int(record[name]) if name in record else None
 
     def parsed(name: str) -> Any:
-        return json.loads(record[name]) if name in record else None
+        return json.loads(unpacked(record[name])) if name in record else None
 
     # What a newer version has added is none of ours; nobody paints by it, see `claim.lua`.
-    newer = int(record.get("format", FORMAT)) > FORMAT
+    newer = int(record.get("format", 1)) > FORMAT
     report = parsed("report")
     return Job(
         tenant=tenant,
         id=job_id,
         state=JobState(record["state"]),
-        spec=RenderSpec.model_validate_json(record["spec"], extra="ignore" if newer else None),
+        spec=RenderSpec.model_validate_json(unpacked(record["spec"]), extra="ignore" if newer else None),
         inputs=tuple(_known(Input, i) for i in parsed("inputs")),
         attempt=int(record["attempt"]),
         attempts_max=int(record["attempts_max"]),

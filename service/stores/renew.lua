@@ -6,7 +6,7 @@
 -- messages               string   counts deliveries; no TTL
 -- delivery:<tenant>:<id>, deliveries:<tenant>   hash, zset   what is to be told, and the log; TTL 8 days
 -- due, due:<tenant>      zset     tenants by turn; of each the ids of deliveries -> ms of the next try; no TTL
--- events:<tenant>:<id>   stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
+-- events:<tenant>:<id>   stream   what has happened to the job; TTL a day, an hour after its end;   changed   channel   tenant:id
 --
 -- ARGV  2 tenant   3 id   4 fence   5 lease TTL in ms   6 progress as JSON, or ''   7 key of the checkpoint, or ''
 --       8 key of a new preview, or ''

@@ -17,7 +17,7 @@
 -- messages               string   counts deliveries; no TTL
 -- delivery:<tenant>:<id>, deliveries:<tenant>   hash, zset   what is to be told, and the log; TTL 8 days
 -- due, due:<tenant>      zset     tenants by turn; of each the ids of deliveries -> ms of the next try; no TTL
--- events:<tenant>:<id>          stream   what has happened to the job; TTL a day;   changed   channel   tenant:id
+-- events:<tenant>:<id>          stream   what has happened to the job; TTL a day, an hour after its end;   changed   channel   tenant:id
 -- batch:<tenant>:<id>           hash     no TTL until all its jobs are terminal
 -- items:<tenant>:<id>           list     of a batch: its jobs' ids and custom ids, as JSON; no TTL until then
 -- batches:<tenant>              zset     id -> created_ms; no TTL
@@ -95,7 +95,8 @@ end
 local function write(job)
   local new = key('job', tenant, job.id)
   redis.call('HSET', new, 'created_ms', now, 'attempt', 0, 'fence', 0, 'version', 0, 'run_ms', 0,
-    'fingerprint', job.fingerprint, 'work', job.work, unpack(job.fields))
+    'fingerprint', job.fingerprint, unpack(job.fields))
+  if job.work ~= '' then redis.call('HSET', new, 'work', job.work) end
   if job.key ~= '' then
     redis.call('HSET', new, 'key', job.key)
     redis.call('SADD', key('inflight', job.key), tenant .. ':' .. job.id)

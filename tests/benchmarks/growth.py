@@ -126,10 +126,13 @@ def draw(points: list[Point]) -> None:
 
 
 def _draw_seconds(axes: Axes, points: list[Point]) -> None:
-    xs, ys = [float(one.size**2) for one in points], [one.iteration_s for one in points]
-    power = exponent(xs, ys)
-    line = np.exp(np.polyval(np.polyfit(np.log(xs), np.log(ys), 1), np.log(xs)))
-    axes.loglog(xs, line, color=BLUE, linewidth=1, label=f"pixels to the power of {power:.2f}")
+    ys = [one.iteration_s for one in points]
+    whole = [(float(one.size**2), one.iteration_s) for one in points if one.way == "whole"]
+    xs, alike = ([point[side] for point in whole] for side in (0, 1))
+    line = np.exp(np.polyval(np.polyfit(np.log(xs), np.log(alike), 1), np.log(xs)))
+    axes.loglog(
+        xs, line, color=BLUE, linewidth=1, label=f"as a whole: pixels to the power of {exponent(xs, alike):.2f}"
+    )
     _mark(axes, points, ys, BLUE)
     _over_sizes(axes, points)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))

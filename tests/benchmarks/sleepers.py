@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import sys
 import time
@@ -30,28 +31,41 @@ from workers.app import bare_celery, consume
 from workers.lease import HeldLease, hold
 from workers.tasks import open_once
 
-LOSS = Losses(3.0, 1.0, 2.0, 0.0, {"relu4_2": 1.0, "relu1_1": 1.0}, {f"relu{n}_1": 2.0 for n in range(1, 6)})
+CHANCE, STEPS = random.Random(5), 16
 
 
 def sleep_instead_of_painting(
-    _: RenderSpec, images: Images, *, seconds: float, **__: object
+    _: RenderSpec, images: Images, *, seconds: float, slept: list[float], **__: object
 ) -> Generator[Step, None, Painting]:
-    """Take as long as a painting, and give the photograph back."""
-    picture = images["/content"]
-    yield Step(512, 0, 1, LOSS, lambda: picture.pixels, no_checkpoint)
-    time.sleep(seconds)
-    yield Step(512, 1, 1, LOSS, lambda: picture.pixels, no_checkpoint)
-    return Painting({"result": picture}, {"result": BeforeAfter(LOSS, LOSS)}, {}, 1, "none: it sleeps", "00")
+    """Take about as long as a painting, a fifth more or less, and give the photograph back; note how long it was."""
+    picture, losses, each = images["/content"], _losses(), seconds * CHANCE.uniform(0.8, 1.2) / STEPS
+    for step in range(STEPS):
+        yield Step(512, step, STEPS, _losses(), lambda: picture.pixels, no_checkpoint)
+        begun = time.monotonic()
+        time.sleep(each)
+        slept.append(time.monotonic() - begun)
+    weights = f"{CHANCE.getrandbits(256):064x}"
+    return Painting(
+        {"result": picture}, {"result": BeforeAfter(losses, _losses())}, {}, 100, "none: it sleeps", weights
+    )
+
+
+def _losses() -> Losses:
+    """Give numbers as long as real ones, which no two jobs share."""
+    layers = {f"relu{n}_1": CHANCE.expovariate(1) for n in range(1, 6)}
+    total, content, style, first = (CHANCE.expovariate(1) for _ in range(4))
+    return Losses(total, content, style, 0.0, {"relu4_2": content, "relu1_1": first}, layers)
 
 
 def work(settings: Settings, seconds: float, notes: Path) -> int:
     """Be one worker, until SIGTERM."""
     app, name = bare_celery(settings), f"sleeper:{os.getpid()}"
+    CHANCE.seed(os.getpid())
     file = (notes / f"{os.getpid()}.jsonl").open("a", buffering=1)
 
     @app.task(name=RENDER_TASK)
     def render() -> None:
-        services, begun, claims = open_once(settings), time.monotonic(), list[float]()
+        services, begun, claims, slept = open_once(settings), time.monotonic(), list[float](), list[float]()
 
         @contextmanager
         def held(job: Job, *, asked: float) -> Iterator[HeldLease]:
@@ -59,9 +73,9 @@ def work(settings: Settings, seconds: float, notes: Path) -> int:
             with hold(job, claims=services.claims, ttl_s=settings.lease_ttl_s, asked=asked) as lease:
                 yield lease
 
-        paint = partial(sleep_instead_of_painting, seconds=seconds)
+        paint = partial(sleep_instead_of_painting, seconds=seconds, slept=slept)
         if render_next(services=services, paint=paint, hold=held, worker=name) is not None:
-            note = {"begun": begun, "claim_s": claims[0], "ended": time.monotonic()}
+            note = {"begun": begun, "claim_s": claims[0], "slept_s": sum(slept), "ended": time.monotonic()}
             file.write(json.dumps(note) + "\n")
 
     return consume(app)

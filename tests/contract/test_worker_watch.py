@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import signal
 import socket
 import sys
 import time
@@ -117,6 +118,18 @@ def test_a_worker_that_no_longer_hears_the_queue_is_found_out(
             assert "queue" in httpx.get(f"{url}/livez").json()["why"]
         finally:
             program.kill()
+
+
+def test_a_worker_that_is_told_to_stop_while_it_starts_leaves_in_peace(worker: Program) -> None:
+    until(lambda: _listens(worker.pid))
+    worker.signal(signal.SIGTERM)
+    assert worker.wait(30) == 0
+
+
+def _listens(pid: int) -> bool:
+    """Say whether a process has a handler for SIGTERM."""
+    [caught] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt")]
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 @pytest.mark.parametrize(
