@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+FETCHES_AT_ONCE = 4
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptFiles:
@@ -37,12 +40,14 @@ class AttemptFiles:
     patience_s: float
 
     def inputs(self) -> Images:
-        """Read the job's pictures.
+        """Read the job's pictures, several at once.
 
         Raises:
             InputMissing: one is gone, or is not what was stored.
         """
-        return {image.pointer: self._picture(image) for image in self.job.inputs}
+        with ThreadPoolExecutor(FETCHES_AT_ONCE, thread_name_prefix="fetch") as pool:
+            pictures = list(pool.map(self._picture, self.job.inputs))
+        return {image.pointer: picture for image, picture in zip(self.job.inputs, pictures, strict=True)}
 
     def _picture(self, image: Input) -> Picture:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from service.log import log
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from service.stores.upkeep_store import Expiring
     from service.wiring import Services
 
+PURGES_AT_ONCE = 8
 PAGE = 1000
 """Objects that one round looks at, so that it stays short: the most that S3 lists at once."""
 
@@ -17,12 +20,14 @@ PAGE = 1000
 def purge(services: Services) -> int:
     """Forget jobs and uploads whose time is over, delete the objects that nobody else needs; count what was forgotten.
 
+    Several at once, and on until none is left, for as many may end their time in a second as have ended in another.
     Should the storage be away meanwhile, the sweep finds the objects later.
     """
-    expiring = services.upkeep.expiring()
-    for what in expiring:
-        purge_one(what, services)
-    return len(expiring)
+    forgotten = 0
+    with ThreadPoolExecutor(PURGES_AT_ONCE, thread_name_prefix="purge") as pool:
+        while expiring := services.upkeep.expiring():
+            forgotten += sum(1 for _ in pool.map(partial(purge_one, services=services), expiring))
+    return forgotten
 
 
 def purge_one(what: Expiring, services: Services) -> None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from service.job import Job
     from service.settings import Settings
 
+PATIENCE_S = 3.0
+"""That a collector is waited for, beside the work, or by a process that is about to end."""
+
 _W3C = TraceContextTextMapPropagator()
 _NS_PER_MS = 1_000_000
 
@@ -90,5 +93,6 @@ def failed(span: Span, why: str) -> None:
 def _provider(endpoint: str) -> TracerProvider:
     about = Resource.create({SERVICE_NAME: "impasto", SERVICE_VERSION: service.__version__})
     provider = TracerProvider(resource=about, shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")))
+    exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=PATIENCE_S)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider

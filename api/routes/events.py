@@ -14,13 +14,14 @@ from api.deps import Reader, TheHub, TheServices
 from api.hub import woken
 from api.wire.job import JobOut
 from service.errors import Gone, Unavailable
-from service.job import Job
+from service.job import Job, JobState
 from service.stores.event_store import Event
 from service.track import describe, preview_url
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _ID = re.compile(r"[0-9]{1,15}-[0-9]{1,9}")
+_FIRST = "0-0"
 
 
 def known(job_id: str, caller: Reader, services: TheServices) -> Job:
@@ -39,10 +40,13 @@ async def follow_job(
 
     `log` says why an attempt ended that is followed by another, with the members of a job's `error`.
 
-    What happened before comes first, as far as it is known: about 256 events, until an hour after the job's end. Where
-    nothing is, its `state` comes first. `Last-Event-ID` resumes.
+    What happened before comes first, as far as it is known: about 256 events, until an hour after the job's end.
+    `Last-Event-ID` resumes.
     """
-    last, told = last_event_id if last_event_id and _ID.fullmatch(last_event_id) else None, False
+    last = last_event_id if last_event_id and _ID.fullmatch(last_event_id) else None
+    if last is None:  # what every job begins with is not written down for each
+        last = _FIRST
+        yield ServerSentEvent(event="state", id=last, data={"status": JobState.QUEUED})
     with hub.watching(job.tenant, job.id) as changed:
         while True:
             changed.clear()
@@ -51,9 +55,6 @@ async def follow_job(
                 happened = await run_in_threadpool(services.events.since, job.tenant, job.id, last)
             except (Gone, Unavailable):  # whoever asks again learns what is the matter, and goes on from his last event
                 return
-            if last is None and not happened and not told:
-                yield ServerSentEvent(event="state", data={"status": job.state})
-            told = True
             for event in happened:
                 last = event.id
                 yield ServerSentEvent(event=event.kind, id=event.id, data=event.data | _seen(event, job, services))

@@ -22,7 +22,7 @@
 -- ARGV  2 token   3 owner   4 lease TTL in ms   5 cap   6 the newest format of records that the worker understands
 -- A call that is sent again because its answer was lost gets the same job again. A job whose start deadline has
 -- passed is left to the keeper, which ends it; one whose record is of a newer format, to workers that understand it.
--- Of each tenant's jobs so many are looked at.
+-- Of each tenant's jobs the first LOOK_AT are looked at.
 -- Returns {tenant, id, the record's fields and values, 1 when others are ready and nobody has rung for them}, or false
 -- when nothing is ready.
 local LOOK_AT = 32
@@ -58,7 +58,9 @@ local given = redis.call('HMGET', asked, 'tenant', 'id')
 if given[1] then return answer(given[1], given[2]) end
 
 local turns, now = key('turns'), now_ms()
-for _, tenant in ipairs(redis.call('ZRANGE', turns, 0, -1)) do
+
+-- Gives the next job of a tenant that may start, and takes the tenant out of the round when none of its jobs is ready.
+local function next_of(tenant)
   local ready = key('ready', tenant)
   if redis.call('SCARD', key('active', tenant)) < cap then
     for _, id in ipairs(redis.call('ZRANGE', ready, 0, LOOK_AT - 1)) do
@@ -69,10 +71,22 @@ for _, tenant in ipairs(redis.call('ZRANGE', turns, 0, -1)) do
         start(tenant, id, record, now)
         redis.call('ZADD', turns, redis.call('INCR', key('turn')), tenant)
         if redis.call('EXISTS', ready) == 0 then redis.call('ZREM', turns, tenant) end
-        return answer(tenant, id)
+        return id
       end
     end
     if redis.call('EXISTS', ready) == 0 then redis.call('ZREM', turns, tenant) end
   end
 end
-return false
+
+-- Mostly the first tenant has a job that may start: a few are read at a time, however many there are.
+local passed = 0
+while true do
+  local some = redis.call('ZRANGE', turns, passed, passed + LOOK_AT - 1)
+  if not some[1] then return false end
+  local before = redis.call('ZCARD', turns)
+  for _, tenant in ipairs(some) do
+    local id = next_of(tenant)
+    if id then return answer(tenant, id) end
+  end
+  passed = passed + #some - (before - redis.call('ZCARD', turns))
+end

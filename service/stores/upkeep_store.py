@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.places import place_of
@@ -37,10 +38,10 @@ class UpkeepStore:
     def _key(self, *parts: str) -> str:
         return self._prefix + ":".join(parts)
 
-    def _due(self, name: str) -> list[str]:
+    def _due(self, name: str, *, at_most: int = AT_ONCE) -> list[str]:
         seconds, microseconds = self._redis.time()
         now = seconds * 1000 + microseconds // 1000
-        due: list[str] = self._redis.zrangebyscore(self._key(name), "-inf", now, start=0, num=AT_ONCE)
+        due: list[str] = self._redis.zrangebyscore(self._key(name), "-inf", now, start=0, num=at_most)
         return due
 
     @translated
@@ -69,8 +70,9 @@ class UpkeepStore:
 
     @translated
     def expiring(self) -> list[Expiring]:
-        """List the jobs and uploads whose time is over, oldest first."""
-        return [Expiring(*member.split(":", 2)) for member in self._due("expiring")]
+        """List some of the jobs and uploads whose time is over, by chance: so several keepers take different ones."""
+        due = self._due("expiring", at_most=10 * AT_ONCE)
+        return [Expiring(*member.split(":", 2)) for member in random.sample(due, min(AT_ONCE, len(due)))]
 
     @translated
     def purge(self, what: Expiring) -> list[str]:

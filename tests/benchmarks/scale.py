@@ -44,8 +44,8 @@ WORKERS = (1, 2, 4, 8, 16, 32, 64)
 PAINT_S = 8.0
 """What a `draft` takes on two cores, the shortest that anybody would ask for; each job a fifth more or less."""
 ROUNDS, WARM = 7, 3
-"""Jobs that each worker paints, of which the first are not counted: the workers begin together, and their processes share
-all memory until they first write to it."""
+"""Jobs that each worker paints, of which the first are not counted: the workers begin together, and their processes
+share all memory until they first write to it."""
 FINISHED = 3000
 """Jobs that are ended, to see what they leave in Redis."""
 OUT = Path(__file__).parents[2] / "out" / "scale.json"

@@ -131,7 +131,8 @@ def test_a_job_whose_events_are_forgotten_still_has_an_end(
     services.jobs.cancel(tenant, job_id)
     services._redis.delete(f"{services.settings.redis_prefix}events:{tenant}:{job_id}")
     with followed(client, job_id) as happening:
-        [end] = list(happening)
+        begin, end = list(happening)
+    assert begin["data"] == {"status": "queued"}
     assert (end["event"], end["data"]["status"]) == ("end", "canceled")
 
 

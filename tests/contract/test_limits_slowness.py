@@ -108,6 +108,7 @@ def test_who_leaves_events_unread_is_cut_off(
     stream = f"{settings.redis_prefix}events:{tenant}:{job['id']}"
     for _ in range(400):
         services.events._redis.xadd(stream, {"kind": "log", "data": json.dumps({"title": "x" * 50_000})})
+    services.events._redis.expire(stream, 60)
     with dialled(client, receives_bytes=4096) as line:
         line.sendall(head(client, f"GET {job['links']['events']}"))
         assert line.recv(12) == b"HTTP/1.1 200"

@@ -8,9 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from service.errors import RecordUnreadable
 from service.job import JobState
 from service.settings import Settings
 from service.stores import claim_store
+from service.stores.packing import MARK, packed, unpacked
 from service.stores.records import FORMAT
 from service.wiring import Services
 from tests.api_calls import posted
@@ -27,21 +29,21 @@ def record(services: Services, settings: Settings, tenant: str, job_id: str) -> 
 def written_before(services: Services, settings: Settings, tenant: str, job_id: str) -> None:
     """Make a record what the first version wrote: it knew neither loads nor traces, formats, labels and lists."""
     redis, key = record(services, settings, tenant, job_id)
-    redis.hdel(key, "gflop", "bracket", "trace", "format", "said", "listed", "custom_id", "batch")
-    spec = json.loads(redis.hget(key, "spec"))
+    redis.hdel(key, "gflop", "bracket", "trace", "format", "said", "custom_id", "batch")
+    spec = json.loads(unpacked(redis.hget(key, "spec")))
     for later in ("labels", "webhook", "attempts_max", "start_deadline_s"):
         spec.pop(later, None)
-    redis.hset(key, "spec", json.dumps(spec))
+    redis.hset(key, mapping={"spec": json.dumps(spec), "inputs": unpacked(redis.hget(key, "inputs")), "work": ""})
 
 
 def written_after(services: Services, settings: Settings, tenant: str, job_id: str) -> None:
     """Make a record what a newer version would write: more fields, in every part, and another format."""
     redis, key = record(services, settings, tenant, job_id)
-    spec = json.loads(redis.hget(key, "spec"))
+    spec = json.loads(unpacked(redis.hget(key, "spec")))
     spec["varnish"] = "dammar"
     spec["options"]["glaze"] = {"layers": 3}
-    inputs = [{**image, "depth": 16} for image in json.loads(redis.hget(key, "inputs"))]
-    fields = {"format": 2, "spec": json.dumps(spec), "inputs": json.dumps(inputs), "varnished_ms": 7}
+    inputs = [{**image, "depth": 16} for image in json.loads(unpacked(redis.hget(key, "inputs")))]
+    fields = {"format": FORMAT + 1, "spec": json.dumps(spec), "inputs": json.dumps(inputs), "varnished_ms": 7}
     redis.hset(key, mapping=fields)
 
 
@@ -64,7 +66,7 @@ def test_a_job_of_a_newer_version_waits_for_a_newer_worker_while_those_behind_it
     assert claimed(services).id == ours.id
     assert services.claims.claim("w") is None
     assert services.jobs.get(tenant, newer.id).attempt == 0, "nobody was charged an attempt"
-    monkeypatch.setattr(claim_store, "FORMAT", 2)
+    monkeypatch.setattr(claim_store, "FORMAT", FORMAT + 1)
     assert claimed(services).id == newer.id
 
 
@@ -95,7 +97,7 @@ def test_what_this_version_wrote_itself_may_not_hold_what_it_does_not_know(
 ) -> None:
     damaged = submitted(services, tenant, attempts_max=1)
     redis, key = record(services, settings, tenant, damaged.id)
-    redis.hset(key, "spec", json.dumps({**json.loads(redis.hget(key, "spec")), "varnish": "dammar"}))
+    redis.hset(key, "spec", json.dumps({**json.loads(unpacked(redis.hget(key, "spec"))), "varnish": "dammar"}))
     assert services.claims.claim("w") is None
     assert redis.hget(key, "state") == JobState.FAILED
 
@@ -103,3 +105,21 @@ def test_what_this_version_wrote_itself_may_not_hold_what_it_does_not_know(
 def test_every_record_says_its_format(services: Services, settings: Settings, tenant: str) -> None:
     redis, key = record(services, settings, tenant, submitted(services, tenant).id)
     assert redis.hget(key, "format") == str(FORMAT)
+
+
+def test_what_is_packed_is_short_and_comes_out_as_it_was() -> None:
+    spec = json.dumps({"kind": "transfer", "options": {"size": 512, "normalization": "mean"}, "labels": {"π": "≈ 3"}})
+    assert unpacked(packed(spec)) == spec
+    assert len(packed(spec)) < len(spec)
+    assert unpacked(spec) == spec, "what the version before has written was not packed"
+
+
+@pytest.mark.parametrize("damaged", [MARK + "!", MARK + "zzzzz", packed("a text")[:-2]])
+def test_what_was_packed_and_is_damaged_is_said_to_be_so(
+    services: Services, settings: Settings, tenant: str, damaged: str
+) -> None:
+    made = submitted(services, tenant)
+    redis, key = record(services, settings, tenant, made.id)
+    redis.hset(key, "spec", damaged)
+    with pytest.raises(RecordUnreadable):
+        services.jobs.get(tenant, made.id)

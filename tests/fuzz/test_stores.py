@@ -45,7 +45,7 @@ WORDS = st.one_of(
 )
 """Separators, patterns, commands, formats, other people's ids; no halves of surrogates, which no request can bring."""
 
-GLOBAL = ("turns", "turn", "leases", "deadlines", "expiring", "due", "messages", "keys")
+GLOBAL = ("turns", "turn", "leases", "deadlines", "expiring", "due", "messages", "counts", "keys")
 OWN = re.compile(
     f"(active|batch|batches|deliveries|delivery|due|events|gone|held|hook|hooks|items|job|jobs|labeled|ready|reply|same|"
     f"secret|statistics|style|styles|upload):{STRANGER}(:.*)?",
