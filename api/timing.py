@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from prometheus_client import Histogram
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER = "other"
 UNROUTED = "none"
-"""Stands for a path that no route has: what strangers ask for must not become labels."""
+"""Stand for a method that no route has, and for such a path: what strangers ask for must not become labels."""
 
 
+CRASHED = "500"
 STANDS_STILL_S = 3.0
 """For which the loop may be busy with one thing."""
 
@@ -48,14 +51,29 @@ class Timed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = time.perf_counter()
+        begun, answered = time.perf_counter(), False
+
+        def observe(status: str) -> None:
+            method = scope["method"] if scope["method"] in METHODS else OTHER
+            self._answers.labels(method, route_of(scope), status).observe(time.perf_counter() - begun)
 
         async def send_timed(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
                 held = any(name == b"preference-applied" for name, _ in message["headers"])
-                status = "held" if held else str(message["status"])
-                route = getattr(scope.get("route"), "path", UNROUTED)
-                self._answers.labels(scope["method"], route, status).observe(time.perf_counter() - begun)
+                observe("held" if held else str(message["status"]))
+                answered = True
             await send(message)
 
-        await self._app(scope, receive, send_timed)
+        try:
+            await self._app(scope, receive, send_timed)
+        except Exception:
+            if not answered:  # the framework answers what nobody foresaw, outside of all that it passes here
+                observe(CRASHED)
+            raise
+
+
+def route_of(scope: Scope) -> str:
+    """Name the route that a request has come to."""
+    path: str = getattr(scope.get("route"), "path", UNROUTED)
+    return path

@@ -1,10 +1,11 @@
-"""One span a request, within the trace that its client brings in `traceparent`, if it brings one."""
+"""One span a request, with a link to the trace that its client brings in `traceparent`, if it brings one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.timing import UNROUTED
+from api.timing import route_of
+from service.tracing import failed
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,10 +30,14 @@ class Traced:
 
             async def send_traced(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    route = getattr(scope.get("route"), "path", UNROUTED)
-                    span.update_name(f"{scope['method']} {route}")
-                    span.set_attribute("http.route", route)
                     span.set_attribute("http.response.status_code", message["status"])
                 await send(message)
 
-            await self._app(scope, receive, send_traced)
+            try:
+                await self._app(scope, receive, send_traced)
+            except Exception as error:
+                failed(span, type(error).__name__)
+                raise
+            finally:
+                span.update_name(f"{scope['method']} {route_of(scope)}")
+                span.set_attribute("http.route", route_of(scope))

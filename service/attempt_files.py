@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -45,8 +46,9 @@ class AttemptFiles:
         Raises:
             InputMissing: one is gone, or is not what was stored.
         """
+        own = copy_context()  # what is logged there names the job, too
         with ThreadPoolExecutor(FETCHES_AT_ONCE, thread_name_prefix="fetch") as pool:
-            pictures = list(pool.map(self._picture, self.job.inputs))
+            pictures = list(pool.map(lambda image: own.copy().run(self._picture, image), self.job.inputs))
         return {image.pointer: picture for image, picture in zip(self.job.inputs, pictures, strict=True)}
 
     def _picture(self, image: Input) -> Picture:

@@ -80,7 +80,8 @@ def _counts(backlog: Backlog) -> Iterator[Metric]:
     failed = CounterMetricFamily("impasto_jobs_failed", "Jobs that failed, by their error's code.", labels=["code"])
     possible = {f"failed:{code}": 0 for code in codes(RenderError)}  # or the first would show no increase
     possible |= {f"{before}>{after}": 0 for before, afters in MOVES.items() for after in afters}
-    for what, times in sorted({**possible, f">{JobState.QUEUED}": 0, **backlog.counts}.items()):
+    possible |= {f">{JobState.QUEUED}": 0, f"{JobState.QUEUED}>{JobState.SUCCEEDED}": 0}  # new, and done before
+    for what, times in sorted({**possible, **backlog.counts}.items()):
         before, arrow, after = what.partition(">")
         if arrow:
             moves.add_metric([before, after], times)

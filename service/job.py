@@ -107,6 +107,7 @@ class Job:
         checkpoint: key of the object from which the next attempt may go on.
         preview: key of a picture of how it looks so far, while it is painted.
         trace: the span that posted it, as a W3C traceparent; None where nothing is traced.
+        format: of its record, see `service.stores.records`.
     """
 
     tenant: str
@@ -128,6 +129,7 @@ class Job:
     checkpoint: str | None = None
     preview: str | None = None
     trace: str | None = None
+    format: int = 0
     started_ms: int | None = None
     finished_ms: int | None = None
     expires_ms: int | None = None

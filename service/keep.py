@@ -13,6 +13,7 @@ from service.deliver import deliver
 from service.errors import JobStoreUnavailable, Unavailable, WorkerLost
 from service.job import Failure, JobState
 from service.log import log
+from service.noop import noop
 from service.stores.presence import BEAT_S
 from service.sweep import purge, sweep
 
@@ -63,7 +64,7 @@ class Pulse:
         return None if silent_s < SILENT_S else f"no round has ended for {silent_s:.0f} s"
 
 
-def keep(services: Services, stop: Event, ended: Callable[[], object] = bool) -> None:
+def keep(services: Services, stop: Event, ended: Callable[[], object] = noop) -> None:
     """Keep, round after round, until `stop` is set. A store that is away is waited for.
 
     What waits for others runs beside, so that jobs do not wait for it.
@@ -91,7 +92,7 @@ def keep(services: Services, stop: Event, ended: Callable[[], object] = bool) ->
             services.blobs.ensure_bucket()
             bucket_is_there = True
         with rounds.labels("tidy").time():
-            purge(services)
+            purge(services, stop)
             sweep(services, name=name)
 
     # What others keep waiting goes on beside: the object storage, and the receivers of webhooks.
@@ -110,7 +111,7 @@ def keep(services: Services, stop: Event, ended: Callable[[], object] = bool) ->
         return  # then it is forgotten a few seconds later
 
 
-def _repeat(once: Callable[[], object], services: Services, stop: Event, ended: Callable[[], object] = bool) -> None:
+def _repeat(once: Callable[[], object], services: Services, stop: Event, ended: Callable[[], object] = noop) -> None:
     interval = min(services.settings.keeper_interval_s, BEAT_S)
     while not stop.is_set():
         try:

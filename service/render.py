@@ -83,7 +83,8 @@ def render_next(*, services: Services, paint: Paint, hold: Hold, worker: str) ->
         hold(job, asked=asked) as lease,
     ):
         log().info("job_started", worker=worker, waited_s=_waited_s(job))
-        if job.attempt == 1:
+        _pass_on(services)
+        if job.fence == 1:
             services.metrics.queue_seconds.observe(_waited_s(job))
         stored = AttemptFiles(job, lease, services.blobs, services.settings.storage_patience_s)
         statistics = StoredStatistics(job.tenant, services.styles, services.blobs)
@@ -92,6 +93,15 @@ def render_next(*, services: Services, paint: Paint, hold: Hold, worker: str) ->
         if error is not None:
             failed(span, error.code)
         return Rendered(job, error)
+
+
+def _pass_on(services: Services) -> None:
+    """Ring for the next job, if there is one that nobody has rung for: so all workers are awake soon after one ring."""
+    try:
+        if services.upkeep.unrung():
+            services.queue.try_ring()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the keeper rings within a second, and this job is in hand
+        log().warning("ring_failed", detail=f"{type(error).__name__}: {error}")
 
 
 def _attempted(stored: AttemptFiles, *, services: Services, paint: Paint) -> ImpastoError | None:

@@ -9,23 +9,28 @@ from typing import TYPE_CHECKING
 from service.log import log
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from service.stores.upkeep_store import Expiring
     from service.wiring import Services
 
-PURGES_AT_ONCE = 8
+PURGES_AT_ONCE, HANDFULS = 8, 20
 PAGE = 1000
 """Objects that one round looks at, so that it stays short: the most that S3 lists at once."""
 
 
-def purge(services: Services) -> int:
+def purge(services: Services, stop: Event | None = None) -> int:
     """Forget jobs and uploads whose time is over, delete the objects that nobody else needs; count what was forgotten.
 
-    Several at once, and on until none is left, for as many may end their time in a second as have ended in another.
-    Should the storage be away meanwhile, the sweep finds the objects later.
+    Several at once, and many in a round, for as many may end their time in a second as have ended in another; nothing
+    more is begun once `stop` is set. Should the storage be away meanwhile, the sweep finds the objects later.
     """
     forgotten = 0
     with ThreadPoolExecutor(PURGES_AT_ONCE, thread_name_prefix="purge") as pool:
-        while expiring := services.upkeep.expiring():
+        for _ in range(HANDFULS):
+            expiring = services.upkeep.expiring() if stop is None or not stop.is_set() else []
+            if not expiring:
+                break
             forgotten += sum(1 for _ in pool.map(partial(purge_one, services=services), expiring))
     return forgotten
 

@@ -6,7 +6,7 @@ so there is one trace a job, also when several workers had it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -14,7 +14,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import NoOpTracer, SpanKind
+from opentelemetry.trace import Link, NoOpTracer, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 import service
@@ -32,6 +32,8 @@ PATIENCE_S = 3.0
 
 _W3C = TraceContextTextMapPropagator()
 _NS_PER_MS = 1_000_000
+_QUIETLY: Any = {"record_exception": False, "set_status_on_exception": False}
+"""An exception's text may hold what is redacted in logs, and to be canceled is no error."""
 
 
 class Traces:
@@ -42,14 +44,24 @@ class Traces:
         self._tracer = self._provider.get_tracer("impasto") if self._provider else NoOpTracer()
 
     def span(self, name: str, **facts: str | int) -> AbstractContextManager[Span]:
-        """Make a span within the one that is open."""
-        return self._tracer.start_as_current_span(name, attributes=facts)
+        """Make a span within the one that is open. How an attempt ended, its own span says."""
+        return self._tracer.start_as_current_span(name, attributes=facts, **_QUIETLY)
 
     def request(self, method: str, traceparent: str | None) -> AbstractContextManager[Span]:
-        """Make the span of a request, within its client's trace if it brings one; its name is known only later."""
-        parent = self._read(traceparent)
-        facts = {"http.request.method": method}
-        return self._tracer.start_as_current_span(method, context=parent, kind=SpanKind.SERVER, attributes=facts)
+        """Make the span of a request; its name is known only later.
+
+        It begins a trace of its own and links to its client's, if it brings one: strangers decide neither what is
+        traced here nor what else is in the same trace.
+        """
+        theirs = trace.get_current_span(self._read(traceparent)).get_span_context()
+        return self._tracer.start_as_current_span(
+            method,
+            context=Context(),
+            kind=SpanKind.SERVER,
+            attributes={"http.request.method": method},
+            links=[Link(theirs)] if theirs.is_valid else [],
+            **_QUIETLY,
+        )
 
     def attempt(self, job: Job, worker: str) -> AbstractContextManager[Span]:
         """Make the span of an attempt within the job's trace, and beside it one for how long the job has waited."""
@@ -59,13 +71,15 @@ class Traces:
             "impasto.tenant": job.tenant,
             "impasto.attempt": job.attempt,
         }
-        if job.attempt == 1 and job.started_ms:
+        if job.fence == 1 and job.started_ms:
             waited = self._tracer.start_span(
                 "queue", context=parent, start_time=job.created_ms * _NS_PER_MS, attributes=facts
             )
             waited.end(job.started_ms * _NS_PER_MS)
         facts["impasto.worker"] = worker
-        return self._tracer.start_as_current_span("attempt", context=parent, kind=SpanKind.CONSUMER, attributes=facts)
+        return self._tracer.start_as_current_span(
+            "attempt", context=parent, kind=SpanKind.CONSUMER, attributes=facts, **_QUIETLY
+        )
 
     def _read(self, traceparent: str | None) -> Context:
         """Read the trace that was begun elsewhere; where nothing is traced, none is passed on either."""

@@ -81,8 +81,8 @@ def upload_again(job_id: str, pointer: str, *, tenant: str, services: Services) 
             raise InvalidSpec(FieldProblem("/pointer", f"the job has pictures at {', '.join(inputs)}"))
         image = inputs[pointer]
         png = services.blobs.get(image.key)
-    except (NotFound, Gone) as error:  # its picture, too, if it is deleted meanwhile
-        raise InvalidSpec(FieldProblem("/job_id", str(error))) from error
+    except (NotFound, Gone) as error:  # the picture, too, if the job is deleted meanwhile
+        raise InvalidSpec(FieldProblem("/job_id", f"there is no job {job_id!r}, or no longer")) from error
     record = Upload(
         tenant=tenant,
         id=str(uuid7()),

@@ -7,9 +7,10 @@ of a worker. A check is a function that gives None where all is well, or a sente
 from __future__ import annotations
 
 import json
+import socket
 from contextlib import contextmanager
 from http import HTTPStatus
-from socketserver import ThreadingMixIn
+from socketserver import TCPServer, ThreadingMixIn
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeAlias
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -108,6 +109,16 @@ def _answer(start_response: StartResponse, status: HTTPStatus, body: Mapping[str
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[WSGIRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        """Bind without asking for this host's name, as the base class does: names may be slow, and nobody needs it."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+        self.setup_environ()
 
 
 class _Silent(WSGIRequestHandler):

@@ -78,7 +78,6 @@ class Services:
 def open_services(settings: Settings) -> Services:
     """Build the parts. Nothing is connected before it is used, so this does not fail where a server is away."""
     client, prefix, metrics = connect(settings), settings.redis_prefix, Metrics()
-    queue = Queue(celery_app(settings), missed=metrics.rings_failed.inc)
     return Services(
         settings=settings,
         jobs=JobStore(client, prefix=prefix, queue_max=settings.queue_max),
@@ -90,7 +89,6 @@ def open_services(settings: Settings) -> Services:
             prefix=prefix,
             lease_ttl_s=settings.lease_ttl_s,
             tenant_running_max=settings.tenant_running_max,
-            ring=queue.try_ring,
         ),
         upkeep=UpkeepStore(client, prefix=prefix),
         uploads=UploadStore(client, prefix=prefix),
@@ -101,7 +99,7 @@ def open_services(settings: Settings) -> Services:
         paces=PaceStore(client, prefix=prefix),
         backlog=BacklogStore(client, prefix=prefix, tenant_running_max=settings.tenant_running_max),
         blobs=BlobStore(settings),
-        queue=queue,
+        queue=Queue(celery_app(settings), missed=metrics.rings_failed.inc),
         outside=Outside(settings),
         sandbox=Sandbox(settings),
         webhooks=WebhookStore(client, prefix=prefix),

@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -74,15 +75,12 @@ def run_worker(settings: Settings, condition: Condition) -> int:
         The exit code: not 0 when the device failed again and again.
     """
     senses = Senses()
-    with (
-        TemporaryDirectory(prefix="impasto-metrics-") as numbers,
-        watched(
-            settings,
-            shared_between_processes(Path(numbers)),
-            live=live(condition, senses),
-            ready=ready(condition, senses),
-        ),
-    ):
+    with ExitStack() as open_until_the_end:
+        if settings.watch_port is not None:
+            numbers = open_until_the_end.enter_context(TemporaryDirectory(prefix="impasto-metrics-"))
+            registry = shared_between_processes(Path(numbers))
+            checks = {"live": live(condition, senses), "ready": ready(condition, senses)}
+            open_until_the_end.enter_context(watched(settings, registry, **checks))
         code = consume(make_celery(settings, condition, senses))
     return STUCK if condition.unfit else code
 
@@ -112,6 +110,10 @@ def _follow_signals(settings: Settings, condition: Condition, senses: Senses, *,
     def _in_child(**_: object) -> None:
         _die_with(parent)
         _warm_up(settings, condition)
+
+    @signals.worker_process_shutdown.connect(weak=False)
+    def _child_leaves(**_: object) -> None:
+        open_once(settings).traces.close()
 
     @signals.worker_ready.connect(weak=False)
     def _ready(**_: object) -> None:

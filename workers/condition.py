@@ -40,7 +40,7 @@ class Condition:
         self._draining = RawValue("b", 0)
         self._failures = RawValue("i", 0)
         self._device, self._device_known = RawArray("c", DEVICE_BYTES), RawValue("b", 0)
-        self._beat, self._idle_since = RawValue("d", 0.0), RawValue("d", time.monotonic())
+        self._beat, self._step, self._idle_since = (RawValue("d", at) for at in (0.0, 0.0, time.monotonic()))
 
     @property
     def draining(self) -> bool:
@@ -69,6 +69,11 @@ class Condition:
         return time.monotonic() - beat if beat > 0 else None
 
     @property
+    def standing_s(self) -> float | None:
+        """Say for how long the job in hand has not gone on; None when there is none."""
+        return time.monotonic() - self._step.value if self.busy else None
+
+    @property
     def idle_since(self) -> float:
         """When the last attempt ended, in seconds of the machine's monotonic clock, which all its processes share."""
         return float(self._idle_since.value)
@@ -76,6 +81,10 @@ class Condition:
     def beat(self) -> None:
         """Show a sign of life, while a job is in hand."""
         self._beat.value = time.monotonic()
+
+    def step(self) -> None:
+        """Show that the job in hand goes on."""
+        self._step.value = time.monotonic()
 
     def rest(self) -> None:
         """Say that no job is in hand any more; of a child that was killed, its successor says so."""
@@ -96,6 +105,7 @@ class Condition:
         """Count an attempt as a failure before it begins, as a crash can't count itself, and take that back after."""
         self._failures.value += 1
         attempt = Attempt()
+        self.step()
         self.beat()
         try:
             yield attempt

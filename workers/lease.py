@@ -6,11 +6,13 @@ import os
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from service.errors import CancelRequested, DrainRequested, JobStoreUnavailable, LeaseLost, RunTimeout
 from service.job import JobState
 from service.log import log
+from service.noop import noop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +27,18 @@ STUCK = 70
 """Exit code of a child that had to be ended: EX_SOFTWARE of sysexits.h."""
 
 
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Who is told of a job in hand: each heartbeat, each that did not reach the store, each step of the painting."""
+
+    beat: Callable[[], object] = noop
+    missed: Callable[[], object] = noop
+    step: Callable[[], object] = noop
+
+
+SILENT = Signs()
+
+
 class HeldLease:
     """Renews one job's lease from a thread of its own, so that no long iteration delays it.
 
@@ -36,8 +50,7 @@ class HeldLease:
         ttl_s: the lease's time to live.
         asked: when the claim was asked for, in seconds of the monotonic clock; the lease can't be older.
         draining: whether this worker is to stop.
-        beats: called at each heartbeat.
-        missed: called besides, for one that did not reach the store.
+        signs: where signs of life are shown.
     """
 
     def __init__(  # noqa: PLR0913 - whom it serves
@@ -48,13 +61,12 @@ class HeldLease:
         ttl_s: float,
         asked: float,
         draining: Callable[[], bool],
-        beats: Callable[[], object] = bool,
-        missed: Callable[[], object] = bool,
+        signs: Signs = SILENT,
     ) -> None:
         assert job.spec.run_timeout_s is not None, "the spec is not resolved"
         self.checkpoint: str | None = None
         self.preview: str | None = None
-        self._job, self._claims, self._draining, self._beats, self._missed = job, claims, draining, beats, missed
+        self._job, self._claims, self._draining, self._signs = job, claims, draining, signs
         self._silence_s, self._grace_s = ttl_s * (1 - MARGIN), ttl_s
         self._interval_s = min(ttl_s / 3, 1.0)  # a second, so that clients see the progress move
         self._renewed = asked
@@ -75,6 +87,7 @@ class HeldLease:
 
     def note(self, progress: Mapping[str, Any]) -> None:
         """Keep the progress for the next heartbeat."""
+        self._signs.step()
         self._progress = progress
 
     def check(self) -> None:
@@ -101,7 +114,7 @@ class HeldLease:
     def _beat(self) -> None:
         must_stop_since: float | None = None
         while not self._released.wait(self._interval_s):
-            self._beats()
+            self._signs.beat()
             self._renew()
             if must_stop_since is None and self._must_stop():
                 must_stop_since = time.monotonic()
@@ -117,7 +130,7 @@ class HeldLease:
             self._state = self._claims.renew(self._job, self._progress, checkpoint=self.checkpoint, preview=preview)
         except JobStoreUnavailable as error:
             log().warning("renewal_failed", job_id=self._job.id, detail=str(error))
-            self._missed()
+            self._signs.missed()
         else:
             self._renewed = asked
 
@@ -150,11 +163,10 @@ def hold(  # noqa: PLR0913 - as above
     ttl_s: float,
     asked: float,
     draining: Callable[[], bool] = never,
-    beats: Callable[[], object] = bool,
-    missed: Callable[[], object] = bool,
+    signs: Signs = SILENT,
 ) -> Iterator[HeldLease]:
     """Keep a job's lease alive while the context is open."""
-    lease = HeldLease(job, claims, ttl_s=ttl_s, asked=asked, draining=draining, beats=beats, missed=missed)
+    lease = HeldLease(job, claims, ttl_s=ttl_s, asked=asked, draining=draining, signs=signs)
     lease.start()
     try:
         yield lease

@@ -1,8 +1,8 @@
 """Whether a worker is at work: what its parent answers to `/livez` and `/readyz`.
 
-A worker may look alive and paint nothing: its child may hang in a driver's call, or its parent may have lost the
-queue in a way that no error tells (a half-open connection, a consumer that was not started again). So it counts as
-alive while jobs in hand show signs of life, and the queue was asked not long ago.
+A worker may look alive and paint nothing: its child may stand still, or hang in a driver's call while its heart beats,
+or its parent may have lost the queue in a way that no error tells (a half-open connection, a consumer that was not
+started again). So it counts as alive while the job in hand beats and goes on, and the queue has answered not long ago.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 DEAF_S = 60.0
 """Without an answer of the queue, though there is no job in hand and Redis is there: it answers every second or so."""
 
-HANGING_S = 120.0
-"""Without a sign of life of a job in hand; by then the keeper has long given it to another worker."""
+SILENT_S = 120.0
+"""Without a heartbeat of the child, though a job is in hand: its process stands still as a whole."""
+
+STANDING_S = 900.0
+"""Without a step of the job in hand, though its heart beats: painting hangs in a call of the device. An iteration over
+the largest picture, in tiles on two cores, takes five minutes."""
 
 
 @dataclass(slots=True)
@@ -73,10 +77,10 @@ def live(condition: Condition, senses: Senses) -> Checks:
     """Give what must hold, or the worker is started anew."""
 
     def job() -> str | None:
-        silent_s = condition.silent_s
-        if silent_s is None or silent_s < HANGING_S:
-            return None
-        return f"the job in hand has shown no sign of life for {silent_s:.0f} s"
+        silent_s, standing_s = condition.silent_s or 0.0, condition.standing_s or 0.0
+        if silent_s > SILENT_S:
+            return f"the job in hand has shown no sign of life for {silent_s:.0f} s"
+        return f"the job in hand has not gone on for {standing_s:.0f} s" if standing_s > STANDING_S else None
 
     def queue() -> str | None:
         now = time.monotonic()

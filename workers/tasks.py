@@ -10,7 +10,7 @@ from service.errors import DeviceFailed
 from service.render import render_next
 from service.stores.queue import RENDER_TASK
 from service.wiring import Services, open_services
-from workers.lease import STUCK, hold
+from workers.lease import STUCK, Signs, hold
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -42,13 +42,13 @@ def register(app: Celery, settings: Settings, condition: Condition, *, worker: s
             claims=services.claims,
             ttl_s=settings.lease_ttl_s,
             draining=lambda: condition.draining,
-            beats=condition.beat,
-            missed=metrics.renewals_failed.inc,
+            signs=Signs(condition.beat, metrics.renewals_failed.inc, condition.step),
         )
         with condition.attempt() as attempt, metrics.at_work():
             rendered = render_next(services=services, paint=paint, hold=held, worker=worker)
             attempt.well = rendered is None or not isinstance(rendered.error, DeviceFailed)
+        if not attempt.well:
+            services.traces.close()
+            os._exit(STUCK)  # what CUDA complains of once it complains of for ever, in this process
         metrics.device_memory_peak.set(peak_bytes())
         give_back_memory()
-        if not attempt.well:
-            os._exit(STUCK)  # what CUDA complains of once it complains of for ever, in this process

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
@@ -44,9 +44,6 @@ async def follow_job(
     `Last-Event-ID` resumes.
     """
     last = last_event_id if last_event_id and _ID.fullmatch(last_event_id) else None
-    if last is None:  # what every job begins with is not written down for each
-        last = _FIRST
-        yield ServerSentEvent(event="state", id=last, data={"status": JobState.QUEUED})
     with hub.watching(job.tenant, job.id) as changed:
         while True:
             changed.clear()
@@ -55,6 +52,9 @@ async def follow_job(
                 happened = await run_in_threadpool(services.events.since, job.tenant, job.id, last)
             except (Gone, Unavailable):  # whoever asks again learns what is the matter, and goes on from his last event
                 return
+            if last is None:
+                last = _FIRST
+                yield ServerSentEvent(event="state", id=last, data={"status": _state_before(happened, job)})
             for event in happened:
                 last = event.id
                 yield ServerSentEvent(event=event.kind, id=event.id, data=event.data | _seen(event, job, services))
@@ -63,6 +63,14 @@ async def follow_job(
                 yield ServerSentEvent(event="end", id=last, data=JobOut.of(tracked))
                 return
             await woken(changed)
+
+
+def _state_before(happened: Sequence[Event], job: Job) -> JobState:
+    """Say in which state a job was before all that is known: what it begins with is not written down for each.
+
+    Of one that has had hundreds of events, only the newest are known.
+    """
+    return JobState.QUEUED if happened and happened[0].kind == "state" else job.state
 
 
 def _seen(event: Event, job: Job, services: TheServices) -> dict[str, str]:

@@ -60,12 +60,17 @@ export function open(capabilities, onPosted) {
 /** Take up a job, to be changed and posted anew; `inputs` are its pictures. */
 export async function takeUp({ id, spec }, inputs) {
   tell($("compose-problem"), null);
+  const mine = ++chosen; // whatever is chosen later counts, and what was on its way does not
+  arriving(1);
   try {
     const brought = await Promise.all(inputs.map((input) => pictures.again(id, spec, input)));
+    if (mine !== chosen) return;
     const found = (pointer, name) => ({ ...brought[inputs.findIndex((input) => input.pointer === pointer)], name });
     drafts.takeUp(spec, found, presets);
   } catch (problem) {
     return complain(problem);
+  } finally {
+    arriving(-1);
   }
   $("more").open = true;
   changed();
@@ -101,9 +106,9 @@ function bring(place, files, took) {
   arrived = arrived.then(async () => {
     for (const [n, file] of files.entries()) {
       const { picture, problem } = await brought[n];
+      arriving(-1);
       if (picture) took(picture);
       else complain(problem, file.name);
-      arriving(-1);
     }
     place.classList.remove("busy");
     place.removeAttribute("aria-busy");

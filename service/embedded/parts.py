@@ -146,7 +146,8 @@ def _impasto(command: str, settings: Settings, *, layer: int, stop_s: int) -> Pa
     return Part(
         name=command,
         command=(sys.executable, "-P", "-m", "service.cli", command),
-        environment={**_as_environment(settings), "PYTHONUNBUFFERED": "1"},
+        # One port for three processes can't be had; their supervisor watches over them.
+        environment={**_as_environment(settings.model_copy(update={"watch_port": None})), "PYTHONUNBUFFERED": "1"},
         directory=Path.cwd(),  # the caller's, as its variables may name relative paths
         layer=layer,
         stop_s=stop_s,

@@ -24,6 +24,7 @@ from service.sandbox.frames import HERE, Cut, receive, send
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from service.errors import Reason
     from service.ingest import ImageLimits
     from service.settings import Settings
 
@@ -94,9 +95,7 @@ class Sandbox:
                 log().warning("ingest_ended", bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
                 raise InvalidImage(TOO_MUCH, reason="effort") from None
         if "refused" in said:
-            raise InvalidImage(
-                str(said["refused"])[:500], reason=said["reason"] if said.get("reason") in REASONS else "damaged"
-            )
+            raise InvalidImage(str(said["refused"])[:500], reason=_reason(said.get("reason")))
         return TakenIn(png, hashlib.sha256(data).hexdigest(), len(data), **_believed(said, png, limits))
 
     def confined(self) -> Confined:
@@ -234,6 +233,11 @@ def _environment() -> Mapping[str, str]:
     """Leave out all settings: whoever takes a child over finds no secret there. One thread each will do."""
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}
     return {**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "1"}
+
+
+def _reason(said: object) -> Reason:
+    """Take a child's word if it is one that there is."""
+    return next((reason for reason in REASONS if reason == said), "damaged")
 
 
 def _believed(said: Mapping[str, Any], png: bytes, limits: ImageLimits) -> dict[str, Any]:

@@ -17,21 +17,15 @@
 -- due, due:<tenant>      zset     tenants by turn; of each the ids of deliveries -> ms of the next try; no TTL
 -- events:<tenant>:<id>   stream   what has happened to the job; TTL a day, an hour after its end;   changed   channel   tenant:id
 --
--- impasto.doorbell       list     read: the broker's rings that nobody has heard
---
 -- ARGV  2 token   3 owner   4 lease TTL in ms   5 cap   6 the newest format of records that the worker understands
 -- A call that is sent again because its answer was lost gets the same job again. A job whose start deadline has
 -- passed is left to the keeper, which ends it; one whose record is of a newer format, to workers that understand it.
--- Of each tenant's jobs the first LOOK_AT are looked at.
--- Returns {tenant, id, the record's fields and values, 1 when others are ready and nobody has rung for them}, or false
--- when nothing is ready.
+-- Of those, so many of each tenant are passed over at most.
+-- Returns {tenant, id, the record's fields and values}, or false when nothing is ready.
 local LOOK_AT = 32
 local asked, owner, ttl, cap, format = key('claim', ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 
-local function answer(tenant, id)
-  local waits = redis.call('EXISTS', key('turns')) == 1 and redis.call('EXISTS', key('impasto.doorbell')) == 0
-  return {tenant, id, redis.call('HGETALL', key('job', tenant, id)), waits and 1 or 0}
-end
+local function answer(tenant, id) return {tenant, id, redis.call('HGETALL', key('job', tenant, id))} end
 
 -- Says whether a job is to start now, and whether it is among the ready ones for nothing.
 local function may_start(record, now)
@@ -63,10 +57,13 @@ local turns, now = key('turns'), now_ms()
 local function next_of(tenant)
   local ready = key('ready', tenant)
   if redis.call('SCARD', key('active', tenant)) < cap then
-    for _, id in ipairs(redis.call('ZRANGE', ready, 0, LOOK_AT - 1)) do
+    local newer = 0
+    while newer < LOOK_AT do
+      local id = redis.call('ZRANGE', ready, newer, newer)[1]
+      if not id then break end
       local record = key('job', tenant, id)
       local may, stale = may_start(record, now)
-      if may or stale then redis.call('ZREM', ready, id) end
+      if may or stale then redis.call('ZREM', ready, id) else newer = newer + 1 end
       if may then
         start(tenant, id, record, now)
         redis.call('ZADD', turns, redis.call('INCR', key('turn')), tenant)

@@ -15,7 +15,7 @@ from service.stores.records import FORMAT, job_of, painted, pairs
 from service.stores.scripts import Scripts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from service.job import Job, OutputFile
     from service.pace import Run
@@ -29,25 +29,14 @@ class ClaimStore:
         prefix: stands before every key.
         lease_ttl_s: seconds after which a silent worker has lost its job.
         tenant_running_max: jobs of one tenant that may run at the same time.
-        ring: called when a job was claimed, others are ready, and nobody has rung for them: whoever is woken passes
-            it on, so that all workers are awake within moments of a batch's one ring.
 
     Every method raises JobStoreUnavailable when Redis is out of reach.
     """
 
-    def __init__(
-        self,
-        client: RedisClient,
-        *,
-        prefix: str,
-        lease_ttl_s: float,
-        tenant_running_max: int,
-        ring: Callable[[], object] = bool,
-    ) -> None:
+    def __init__(self, client: RedisClient, *, prefix: str, lease_ttl_s: float, tenant_running_max: int) -> None:
         self._scripts = Scripts(client, prefix, "claim", "renew", "commit", "end_attempt")
         self._ttl_ms = round(lease_ttl_s * 1000)
         self._cap = tenant_running_max
-        self._ring = ring
 
     @translated
     def claim(self, owner: str) -> Job | None:
@@ -56,9 +45,7 @@ class ClaimStore:
         A job whose record this version can't read is given back, and the one after it taken.
         """
         while answer := self._scripts.run("claim", uuid.uuid4().hex, owner, self._ttl_ms, self._cap, FORMAT):
-            tenant, job_id, values, waits = answer
-            if waits:
-                self._ring()
+            tenant, job_id, values = answer
             record = pairs(values)
             try:
                 return job_of(tenant, job_id, record)
@@ -93,7 +80,7 @@ class ClaimStore:
         """Publish an attempt's outputs, and learn from it; False when the job isn't this claim's, or to be canceled."""
         held = result_hold(job.id, job.fence)
         run = json.dumps({"device": taught.device, **asdict(taught.load), "paint_s": taught.paint_s}) if taught else ""
-        fields = painted(outputs, report)
+        fields = painted(job, outputs, report)
         return bool(self._scripts.run("commit", job.tenant, job.id, job.fence, held, job.attempt_prefix, run, *fields))
 
     @translated

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from service.pace import Device, Pace, Worker
 from service.stores.connection import RedisClient, translated
 from service.stores.presence import SILENT_S
-from service.stores.records import pairs
+from service.stores.records import known, pairs
 from service.stores.scripts import Scripts
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class PaceStore:
         """List who is at work, with the pace of each one's device; in one round trip."""
         found, taught = self._scripts.run("workers", round(SILENT_S * 1000))
         paces = {name: _paces(pairs(fields)) for name, fields in pairs(taught).items()}
-        workers = [(name, Device(**json.loads(device)) if device else None) for name, device in found]
+        workers = [(name, known(Device, json.loads(device)) if device else None) for name, device in found]
         return [Worker(name, device, paces[device.name] if device else {}) for name, device in workers]
 
 

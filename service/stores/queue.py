@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from service.address import read_address
 from service.errors import QueueUnavailable
 from service.log import log
+from service.noop import noop
 from service.stores.connection import HEALTH_CHECK_S, TIMEOUTS, sentinel_options, tls_options
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Queue:
         missed: called for each ring that the broker did not take and nobody minded.
     """
 
-    def __init__(self, app: Celery, *, missed: Callable[[], object] = bool) -> None:
+    def __init__(self, app: Celery, *, missed: Callable[[], object] = noop) -> None:
         self._app = app
         self._missed = missed
 

@@ -25,6 +25,10 @@ such a worker leaves it to newer ones, so that an upgrade may go on while jobs a
 no number, the long texts were not packed."""
 
 
+PACKED = 2
+"""The format from which on long texts are packed."""
+
+
 def flat(**fields: object) -> list[str]:
     """Write fields as a script takes them: name, value, name, value."""
     return [str(part) for pair in fields.items() for part in pair]
@@ -71,9 +75,10 @@ def _told(job: Job) -> dict[str, str]:
     return {} if webhook is None else {"webhook_url": webhook.url, "webhook_events": " ".join(webhook.events)}
 
 
-def painted(outputs: Sequence[OutputFile], report: Mapping[str, Any]) -> list[str]:
-    """Write what an attempt's success adds to a record."""
-    return flat(outputs=packed(json.dumps([asdict(o) for o in outputs])), report=packed(json.dumps(report)))
+def painted(job: Job, outputs: Sequence[OutputFile], report: Mapping[str, Any]) -> list[str]:
+    """Write what an attempt's success adds to a record, in the format that it has."""
+    write = packed if job.format >= PACKED else str
+    return flat(outputs=write(json.dumps([asdict(o) for o in outputs])), report=write(json.dumps(report)))
 
 
 def pairs(values: Sequence[str]) -> dict[str, str]:
@@ -113,7 +118,7 @@ def _parsed(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
         id=job_id,
         state=JobState(record["state"]),
         spec=RenderSpec.model_validate_json(unpacked(record["spec"]), extra="ignore" if newer else None),
-        inputs=tuple(_known(Input, i) for i in parsed("inputs")),
+        inputs=tuple(known(Input, i) for i in parsed("inputs")),
         attempt=int(record["attempt"]),
         attempts_max=int(record["attempts_max"]),
         fence=int(record["fence"]),
@@ -128,18 +133,19 @@ def _parsed(tenant: str, job_id: str, record: Mapping[str, str]) -> Job:
         checkpoint=record.get("checkpoint"),
         preview=record.get("preview"),
         trace=record.get("trace"),
+        format=int(record.get("format", 1)),
         started_ms=whole("started_ms"),
         finished_ms=whole("finished_ms"),
         expires_ms=whole("expires_ms"),
         lease_owner=record.get("lease_owner"),
         lease_until_ms=whole("lease_until_ms"),
         progress=parsed("progress"),
-        outputs=tuple(_known(OutputFile, o) for o in parsed("outputs") or ()),
+        outputs=tuple(known(OutputFile, o) for o in parsed("outputs") or ()),
         report={**report, "cache": "hit"} if report is not None and "copied_from" in record else report,
-        error=_known(Failure, parsed("error")) if "error" in record else None,
+        error=known(Failure, parsed("error")) if "error" in record else None,
     )
 
 
-def _known(cls: type[T], said: Mapping[str, Any]) -> T:
+def known(cls: type[T], said: Mapping[str, Any]) -> T:
     """Make one of our own of what a version wrote that may know more of it."""
     return cls(**{field.name: said[field.name] for field in fields(cls) if field.name in said})  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from service.places import place_of
 from service.stores.claim_store import end_attempt
 from service.stores.connection import RedisClient, translated
+from service.stores.queue import DOORBELL
 from service.stores.scripts import Scripts
 
 if TYPE_CHECKING:
@@ -67,6 +68,13 @@ class UpkeepStore:
             for tenant in self._redis.zrange(self._key("turns"), 0, -1):
                 pipe.zcard(self._key("ready", tenant))
             return sum(pipe.execute())
+
+    @translated
+    def unrung(self) -> bool:
+        """Say whether jobs are ready and no ring waits to be heard."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            ready, rings = pipe.exists(self._key("turns")).exists(self._key(DOORBELL)).execute()
+        return bool(ready and not rings)
 
     @translated
     def expiring(self) -> list[Expiring]:

@@ -193,7 +193,7 @@ def _notes(folder: Path, *, at_least: int) -> list[list[dict[str, float]]]:
 def _finished(services: Services) -> dict[str, float]:
     """Let jobs end one after the other; say what one leaves in Redis, with and without its events.
 
-    A job's events go a day after its last one; the rest stays for its retention.
+    A job's events go an hour after its end; the rest stays for its retention.
     """
     own = services.settings.model_copy(update={"redis_prefix": "ended:"})
     with open_services(own) as empty:

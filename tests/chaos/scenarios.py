@@ -135,7 +135,7 @@ def network_cut_shortly(world: World) -> Row:
 def network_cut(world: World) -> Row:
     """Workers and Redis can't hear each other for longer than a lease: the cut-off workers stop by themselves."""
     with fault(world) as since:
-        jobs = world.submit(2, iterations=LONG)
+        jobs = world.submit(2, iterations=3 * LONG)  # longer than it takes them to notice
         worker, _ = saved(world)
         world.strike(worker, world.redis_gate.stall, kills=False)
         world.until(

@@ -132,7 +132,7 @@ def test_a_job_whose_events_are_forgotten_still_has_an_end(
     services._redis.delete(f"{services.settings.redis_prefix}events:{tenant}:{job_id}")
     with followed(client, job_id) as happening:
         begin, end = list(happening)
-    assert begin["data"] == {"status": "queued"}
+    assert begin["data"] == {"status": "canceled"}
     assert (end["event"], end["data"]["status"]) == ("end", "canceled")
 
 
@@ -244,3 +244,16 @@ def test_a_preference_that_is_none_is_not_heeded(client: httpx.Client) -> None:
 
 def _waiting(seconds: int) -> dict[str, str]:
     return {"Prefer": f"wait={seconds}"}
+
+
+def test_who_begins_late_to_follow_is_told_how_it_stands_and_not_how_it_began(
+    client: httpx.Client, services: Services
+) -> None:
+    job_id = posted(client).json()["id"]
+    mine = claimed(services)
+    for step in range(700):  # the oldest events are no longer known
+        services.claims.renew(mine, {"fraction": step / 700, "phase": "paint"})
+    with followed(client, job_id) as happening:
+        first = next(happening)
+        assert (first["event"], first["data"]) == ("state", {"status": "running"})
+        assert next(happening)["event"] == "progress"

@@ -16,6 +16,7 @@ from service.keys import create_key
 from service.settings import Settings
 from service.wiring import Services, open_services
 from tests.api_calls import assert_problem
+from tests.jobs import claimed, submitted
 from tests.routes import asked_of, operations
 from tests.served import served
 
@@ -113,3 +114,28 @@ def test_a_body_is_read_only_of_who_has_a_key(app: FastAPI, settings: Settings) 
         for path in ("/v1/keys", "/v1/webhooks", "/v1/jobs", "/v1/uploads", "/v1/styles", "/v1/batches"):
             broken = client.post(path, content=b"{", headers={"Content-Type": "application/json"})
             assert_problem(broken, 401, "unauthorized")
+
+
+def test_a_tenants_admin_learns_nothing_of_all_tenants(settings: Settings, services: Services, tenant: str) -> None:
+    wanted = {"metrics:read": 200, "admin": 403, "jobs:read": 403}
+    keys = {scope: create_key(services.keys, tenant=tenant, name="k", scopes=[scope]) for scope in wanted}
+    for scope, key in keys.items():
+        with served(settings, key=key) as client:
+            answer = client.get("/v1/admin/autoscale")
+            assert answer.status_code == wanted[scope], scope
+            if scope == "admin":
+                more = {"name": "k", "scopes": ["metrics:read"]}
+                assert_problem(client.post("/v1/keys", json=more), 422, "invalid_spec", "/scopes/0")
+
+
+def test_an_autoscaler_is_told_how_much_there_is_to_do(settings: Settings, services: Services, tenant: str) -> None:
+    key = create_key(services.keys, tenant="operations", name="k", scopes=["metrics:read"])
+    for _ in range(3):
+        submitted(services, tenant)
+    claimed(services)
+    services.presence.beat("worker", "w")
+    with served(settings, key=key) as client:
+        told = client.get("/v1/admin/autoscale").json()
+    waited_s = told.pop("oldest_queued_s")
+    assert told == {"queued": 2, "running": 1, "open": 3, "workers": 1, "workers_wanted": 3}
+    assert 0 <= waited_s < 30

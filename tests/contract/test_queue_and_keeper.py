@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,10 +15,13 @@ import pytest
 from service.errors import BucketMissing, QueueUnavailable
 from service.job import JobState
 from service.keep import Kept, keep, keep_once
+from service.render import render_next
 from service.settings import Settings
+from service.stores.queue import DOORBELL
 from service.wiring import Services, open_services
 from tests.jobs import claimed, submitted
 from tests.receiver import receiving
+from workers.lease import hold
 
 pytestmark = pytest.mark.servers
 
@@ -173,3 +177,30 @@ def there(services: Services) -> bool:
     except BucketMissing:
         return False
     return True
+
+
+def test_whoever_claims_a_job_rings_for_the_next_unless_somebody_has(services: Services, tenant: str) -> None:
+    def render() -> None:
+        """Begin a job, whose picture is not in the storage."""
+        paint: Any = None  # it never comes to that
+        held = partial(hold, claims=services.claims, ttl_s=15.0)
+        rendered = render_next(services=services, paint=lambda *_, **__: paint, hold=held, worker="w")
+        assert rendered is not None
+
+    for _ in range(3):
+        submitted(services, tenant)
+    render()
+    assert services.queue.unheard() == 1, "two more are ready"
+    render()
+    assert services.queue.unheard() == 1, "nobody has heard that one yet"
+    services._redis.delete(f"{services.settings.redis_prefix}{DOORBELL}")
+    render()
+    assert services.queue.unheard() == 0, "none is left"
+
+
+def test_a_job_behind_many_that_are_over_is_found(services: Services, tenant: str) -> None:
+    for _ in range(40):
+        late = submitted(services, tenant, start_deadline_s=60)
+        services._redis.hset(f"{services.settings.redis_prefix}job:{tenant}:{late.id}", "start_by_ms", 1)
+    good = submitted(services, tenant)
+    assert claimed(services).id == good.id

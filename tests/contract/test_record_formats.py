@@ -13,11 +13,11 @@ from service.job import JobState
 from service.settings import Settings
 from service.stores import claim_store
 from service.stores.packing import MARK, packed, unpacked
-from service.stores.records import FORMAT
+from service.stores.records import FORMAT, job_of
 from service.wiring import Services
 from tests.api_calls import posted
 from tests.clients import finished
-from tests.jobs import claimed, submitted
+from tests.jobs import RESULT, claimed, submitted
 
 pytestmark = pytest.mark.servers
 
@@ -123,3 +123,53 @@ def test_what_was_packed_and_is_damaged_is_said_to_be_so(
     redis.hset(key, "spec", damaged)
     with pytest.raises(RecordUnreadable):
         services.jobs.get(tenant, made.id)
+
+
+FIRST = {
+    "spec": '{"kind":"transfer","content":{"upload_id":"01a2"},"styles":[{"image":{"upload_id":"01a2"}}],'
+    '"preset":"standard","options":{"size":512,"seed":7},"output":{"format":"png"},"run_timeout_s":3600.0}',
+    "inputs": '[{"pointer": "/content", "key": "a/b.png", "sha256": "00", "width": 3, "height": 2}]',
+    "holds": "[]", "listed": "[]", "attempts_max": "3", "retention_ms": "604800000", "run_max_ms": "3600000",
+    "created_ms": "1795845005537", "attempt": "0", "fence": "0", "version": "1", "run_ms": "0", "fingerprint": "f",
+    "work": "", "state": "queued", "ready_score": "1795845005537",
+}  # fmt: skip
+"""A record as the first version wrote it, to the letter."""
+SECOND = {
+    "format": "2", "spec": "z1:BPFd9mC#31`DiMqN-77oM)C_FGQhS4HPbu*", "inputs": "z1:BUrB`>L+1V4+azh<T}F`xyCT6jRgP",
+    "said": '{"kind": "transfer", "labels": {"shop": "north"}, "batch": null, "custom_id": null}',
+    "listed": '["shop=north"]', "gflop": "28760.947", "bracket": "vgg16:512", "created_ms": "1795845005537",
+    "version": "1", "state": "queued", "fence": "0", "run_ms": "0", "fingerprint": "f", "holds": "[]",
+    "retention_ms": "604800000", "ready_score": "1795845005537", "attempt": "0", "attempts_max": "3",
+    "run_max_ms": "3600000",
+}  # fmt: skip
+"""A record as this version writes it, which no later one may fail to read."""
+
+
+@pytest.mark.parametrize(("written", "size"), [(FIRST, 3), (SECOND, 3)], ids=["first", "second"])
+def test_records_of_each_format_are_read_as_they_were_meant(written: dict[str, str], size: int) -> None:
+    job = job_of("t", "01a2", written)
+    assert (job.state, job.spec.kind, job.inputs[0].width) == (JobState.QUEUED, "transfer", size)
+    assert job.spec.options.size == 512
+    assert job.format == int(written.get("format", 1))
+
+
+def test_what_a_new_worker_adds_to_an_old_record_is_written_as_the_old_version_reads_it(
+    services: Services, settings: Settings, tenant: str
+) -> None:
+    made = submitted(services, tenant)
+    written_before(services, settings, tenant, made.id)
+    assert services.claims.commit(claimed(services), [RESULT], {"device": "cpu"})
+    redis, key = record(services, settings, tenant, made.id)
+    assert json.loads(redis.hget(key, "report")) == {"device": "cpu"}
+    assert json.loads(redis.hget(key, "outputs"))[0]["name"] == "result"
+    assert services.jobs.get(tenant, made.id).state is JobState.SUCCEEDED
+
+
+def test_a_job_that_has_ended_leaves_only_what_is_asked_for_later(
+    services: Services, settings: Settings, tenant: str
+) -> None:
+    made = submitted(services, tenant)
+    assert services.claims.commit(claimed(services), [RESULT], {})
+    redis, key = record(services, settings, tenant, made.id)
+    assert not {"said", "claimed_ms", "ready_score", "run_max_ms", "gflop", "bracket"} & set(redis.hkeys(key))
+    assert 0 < redis.ttl(key.replace("job:", "events:")) <= 3600

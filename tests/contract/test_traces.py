@@ -64,14 +64,15 @@ def test_one_trace_tells_a_job_from_its_post_to_its_picture(settings: Settings, 
     with receiving(lambda _, send: send(answer())) as collector:
         traced = settings.model_copy(update={"otlp_endpoint": collector.url})
         with served(traced, key=key) as client:
-            sent = {"traceparent": f"00-{CLIENTS_TRACE}-00f067aa0ba902b7-01"}
+            sent = {"traceparent": f"00-{CLIENTS_TRACE}-00f067aa0ba902b7-00"}
             job = client.post("/v1/jobs", json=spec(), headers=sent).json()["id"]
         rendered(traced, copyist)
         found = spans(collector)
     assert set(found) == {"POST /v1/jobs", "queue", "attempt", "fetch", "paint", "upload", "commit"}
-    assert {span.trace_id.hex() for span in found.values()} == {CLIENTS_TRACE}
     posting, attempt = found["POST /v1/jobs"], found["attempt"]
-    assert posting.parent_span_id.hex() == "00f067aa0ba902b7"
+    assert {span.trace_id for span in found.values()} == {posting.trace_id}
+    assert posting.trace_id.hex() != CLIENTS_TRACE, "strangers do not decide on our traces"
+    assert [link.trace_id.hex() for link in posting.links] == [CLIENTS_TRACE]
     assert attempt.parent_span_id == found["queue"].parent_span_id == posting.span_id
     assert {found[name].parent_span_id for name in ("fetch", "paint", "upload", "commit")} == {attempt.span_id}
     assert facts(posting)["http.response.status_code"] == "202"

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from service.backlog import BacklogCollector
 from service.errors import JobStoreUnavailable, SetupError
 from service.job import JobState
-from service.keep import keep_once
+from service.keep import RINGS_MAX, keep_once
 from service.settings import Settings
 from service.watch import watched
 from service.wiring import Services, open_services
@@ -163,11 +163,32 @@ def test_answers_are_timed_by_route_and_never_by_path(settings: Settings, key: s
     assert not [labels for _, labels in found if made["id"] in str(labels)]
 
 
+def test_an_answer_to_what_nobody_foresaw_is_counted_as_a_500(
+    settings: Settings, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("api.routes.capabilities.capabilities", broken)
+    own = settings.model_copy(update={"watch_port": _free_port()})
+    with served(own, key=key) as client:
+        assert client.get("/v1/capabilities").status_code == 500
+        assert client.request("PROPFIND", "/v1/capabilities").status_code == 405
+        found = samples(f"http://127.0.0.1:{own.watch_port}")
+    count = "http_request_seconds_count"
+    assert value(found, count, method="GET", route="/v1/capabilities", status="500") == 1
+    assert not [labels for _, labels in found if "PROPFIND" in str(labels)]
+
+
 def test_a_keepers_deeds_are_counted(keeper: str, services: Services, tenant: str) -> None:
     uploaded(services, tenant, ttl_s=0)
     submitted(services, tenant)
     assert keep_once(services).rung == 1
     assert value(samples(keeper), "rings_total") == 1
+    for _ in range(RINGS_MAX + 5):
+        submitted(services, tenant)
+    assert keep_once(services).rung == RINGS_MAX - 1, "one is not heard yet"
+    assert keep_once(services).rung == 0
 
 
 def _free_port() -> int:

@@ -21,9 +21,11 @@ from service.wiring import Services
 from tests.chaos.gate import Gate
 from tests.chaos.parts import Program, impasto
 from tests.images import photograph_bytes
+from tests.jobs import claimed, submitted
 from tests.watching import samples, value
 from workers import liveness
 from workers.condition import Condition
+from workers.lease import Signs, hold
 from workers.liveness import Senses
 
 pytestmark = [pytest.mark.servers, pytest.mark.weights]
@@ -143,6 +145,26 @@ def test_a_job_that_hangs_is_found_out(silent_s: float, says: str | None, monkey
         monkeypatch.setattr(time, "monotonic", lambda: began + silent_s)
         assert liveness.live(condition, senses)["job"]() == says
     assert liveness.live(condition, senses)["job"]() is None
+
+
+def test_a_painting_that_hangs_while_its_heart_beats_is_found_out(
+    services: Services, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    condition, senses = Condition(), Senses()
+    submitted(services, tenant)
+    mine, job = claimed(services), liveness.live(condition, senses)["job"]
+    monkeypatch.setattr(liveness, "STANDING_S", 1.5)
+    signs = Signs(condition.beat, step=condition.step)
+    with (
+        condition.attempt() as attempt,
+        hold(mine, claims=services.claims, ttl_s=15.0, asked=time.monotonic(), signs=signs) as lease,
+    ):
+        attempt.well = True
+        for _ in range(4):
+            time.sleep(0.5)
+            lease.note({"fraction": 0.1})
+        assert job() is None
+        until(lambda: job() == "the job in hand has not gone on for 2 s", seconds=5)
 
 
 def test_nobody_is_blamed_for_a_silent_queue_while_it_paints_or_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:

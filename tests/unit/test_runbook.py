@@ -1,0 +1,81 @@
+"""The runbook: each command in it is one that there is, with the options, services and objects that it names."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from service.cli import build
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+RUNBOOK = (ROOT / "deploy/runbook.md").read_text()
+
+
+def commands() -> list[str]:
+    """List what stands in blocks of shell, a command each, and what stands between backticks."""
+    blocks = re.findall(r"```sh\n(.*?)```", RUNBOOK, re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    inline = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", RUNBOOK, flags=re.DOTALL))
+    parts = (part for line in [*lines, *inline] for part in re.split(r"&&|\|", line.partition(" #")[0]))
+    return sorted({" ".join(part.split()) for part in parts})
+
+
+def those_of(program: str) -> list[str]:
+    found = [command for command in commands() if command.startswith(f"{program} ")]
+    assert found, program
+    return found
+
+
+@pytest.mark.parametrize("line", those_of("impasto"))
+def test_our_own_commands_are_there_with_their_options(line: str) -> None:
+    words = shlex.split(line.replace("…", "X"))[1:]
+    command: Any = get_command(build())
+    while words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]
+    assert not hasattr(command, "commands") or set(words) <= {"X"}, f"there is no {words}"
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("line", those_of("docker compose"))
+def test_compose_has_the_services_and_profiles(line: str) -> None:
+    files = re.findall(r"-f (\S+)", line) or ["docker-compose.yml"]
+    services = {
+        name: each for file in files for name, each in yaml.safe_load((ROOT / file).read_text())["services"].items()
+    }
+    words = [word for word in shlex.split(line) if not word.startswith("-")]
+    verb = next(n for n, word in enumerate(words) if word in {"up", "exec", "stop", "build", "logs", "ps", "config"})
+    named = words[verb + 1 : verb + 2] if words[verb] == "exec" else words[verb + 1 :]
+    named = [word.partition("=")[0] for word in named if not re.fullmatch(r"[\d.]+[mhs]?|\S+\.yml|[A-Z]\w*", word)]
+    assert set(named) <= {*services, "…"}, line
+    for profile in re.findall(r"--profile (\S+)", line):
+        assert any(profile in each.get("profiles", []) for each in services.values())
+
+
+def test_kubectl_speaks_of_objects_that_there_are() -> None:
+    names = {
+        f"{each['kind'].lower()}/{each['metadata']['name']}"
+        for file in (ROOT / "deploy/kubernetes").rglob("*.yaml")
+        for each in yaml.safe_load_all(file.read_text())
+        if each and each.get("kind") and each.get("metadata", {}).get("name")
+    }
+    spoken = {name for line in those_of("kubectl") for name in re.findall(r"deploy(?:ment)?/([\w-]+)", line)}
+    assert spoken
+    assert {f"deployment/{name}" for name in spoken} <= names
+
+
+def test_every_setting_and_file_that_it_names_exists() -> None:
+    settings = {f"IMPASTO_{name.upper()}" for name in Settings.model_fields}
+    settings |= {"IMPASTO_WEIGHTS_DIR", "IMPASTO_URL", "IMPASTO_KEY"}
+    assert set(re.findall(r"IMPASTO_[A-Z0-9_]+", RUNBOOK)) <= settings
+    for target in re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", RUNBOOK):
+        assert (ROOT / "deploy" / target).exists(), target
+    for path in re.findall(r"`(deploy/[\w./-]+)`", RUNBOOK):
+        assert (ROOT / path).exists(), path
