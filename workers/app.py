@@ -25,7 +25,7 @@ from service.stores.queue import celery_app
 from service.watch import watched
 from service.wiring import open_services
 from workers.lease import STUCK
-from workers.liveness import Senses, ears, live, ready
+from workers.liveness import LastSeen, live, poll_step, ready
 from workers.tasks import open_once, register
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that a process gets when its parent dies."""
 
 
-def make_celery(settings: Settings, condition: Condition, senses: Senses) -> Celery:
+def make_celery(settings: Settings, condition: Condition, last_seen: LastSeen) -> Celery:
     """Build a worker's application."""
     name = f"{socket.gethostname()}:{os.getpid()}"
     app = bare_celery(settings)
-    app.steps["consumer"].add(ears(senses))
+    app.steps["consumer"].add(poll_step(last_seen))
     register(app, settings, condition, worker=name)
-    _follow_signals(settings, condition, senses, name=name)
+    _follow_signals(settings, condition, last_seen, name=name)
     return app
 
 
@@ -74,14 +74,14 @@ def run_worker(settings: Settings, condition: Condition) -> int:
     Returns:
         The exit code: not 0 when the device failed again and again.
     """
-    senses = Senses()
+    last_seen = LastSeen()
     with ExitStack() as open_until_the_end:
         if settings.watch_port is not None:
             numbers = open_until_the_end.enter_context(TemporaryDirectory(prefix="impasto-metrics-"))
             registry = shared_between_processes(Path(numbers))
-            checks = {"live": live(condition, senses), "ready": ready(condition, senses)}
+            checks = {"live": live(condition, last_seen), "ready": ready(condition, last_seen)}
             open_until_the_end.enter_context(watched(settings, registry, **checks))
-        code = consume(make_celery(settings, condition, senses))
+        code = consume(make_celery(settings, condition, last_seen))
     return STUCK if condition.unfit else code
 
 
@@ -99,7 +99,7 @@ def consume(app: Celery) -> int:
     return int(worker.exitcode or 0)
 
 
-def _follow_signals(settings: Settings, condition: Condition, senses: Senses, *, name: str) -> None:
+def _follow_signals(settings: Settings, condition: Condition, last_seen: LastSeen, *, name: str) -> None:
     parent, leaving = os.getpid(), threading.Event()
 
     @signals.setup_logging.connect(weak=False)
@@ -118,7 +118,7 @@ def _follow_signals(settings: Settings, condition: Condition, senses: Senses, *,
     @signals.worker_ready.connect(weak=False)
     def _ready(**_: object) -> None:
         log().info("worker_ready", worker=name)
-        present = (settings, condition, senses, name, leaving)
+        present = (settings, condition, last_seen, name, leaving)
         threading.Thread(target=_say_present, args=present, daemon=True).start()
 
     @signals.worker_shutting_down.connect(weak=False)
@@ -148,7 +148,9 @@ def _warm_up(settings: Settings, condition: Condition) -> None:
     metrics.device_memory.set(device.memory_bytes(chosen))
 
 
-def _say_present(settings: Settings, condition: Condition, senses: Senses, name: str, leaving: threading.Event) -> None:
+def _say_present(
+    settings: Settings, condition: Condition, last_seen: LastSeen, name: str, leaving: threading.Event
+) -> None:
     with open_services(settings) as services:
         while True:
             if condition.unfit and not condition.draining:
@@ -156,7 +158,7 @@ def _say_present(settings: Settings, condition: Condition, senses: Senses, name:
                 os.kill(os.getpid(), signal.SIGTERM)
             try:
                 services.presence.beat("worker", name, condition.device)
-                senses.seen = time.monotonic()
+                last_seen.redis = time.monotonic()
                 if leaving.wait(BEAT_S):
                     services.presence.leave("worker", name)
                     return

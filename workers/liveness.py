@@ -35,45 +35,45 @@ the largest picture, in tiles on two cores, takes five minutes."""
 
 
 @dataclass(slots=True)
-class Senses:
+class LastSeen:
     """What the parent notices, in seconds of the monotonic clock.
 
     Attributes:
-        heard: when the queue last answered, with a ring or with nothing.
-        seen: when Redis last took the worker's presence; None before the first time.
+        poll: when the queue last answered, with a ring or with nothing.
+        redis: when Redis last took the worker's presence; None before the first time.
     """
 
-    heard: float = field(default_factory=time.monotonic)
-    seen: float | None = None
+    poll: float = field(default_factory=time.monotonic)
+    redis: float | None = None
 
 
-def ears(senses: Senses) -> type[bootsteps.StartStopStep]:
+def poll_step(last_seen: LastSeen) -> type[bootsteps.StartStopStep]:
     """Make the step of Celery's consumer that notes each answer of the queue; it starts anew with each connection."""
 
-    class Ears(bootsteps.StartStopStep):
+    class PollStep(bootsteps.StartStopStep):
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
         def start(self, parent: Any) -> None:
             handlers = parent.task_consumer.channel.handlers
-            handlers["BRPOP"] = _noting(handlers["BRPOP"], senses)
+            handlers["BRPOP"] = _noting(handlers["BRPOP"], last_seen)
 
-    return Ears
+    return PollStep
 
 
-def _noting(read: Callable[..., bool], senses: Senses) -> Callable[..., bool]:
+def _noting(read: Callable[..., bool], last_seen: LastSeen) -> Callable[..., bool]:
     def noted(**options: object) -> bool:
         try:
             ring = read(**options)
         except Empty:  # an answer, too: there was no ring within a second
-            senses.heard = time.monotonic()
+            last_seen.poll = time.monotonic()
             raise
-        senses.heard = time.monotonic()
+        last_seen.poll = time.monotonic()
         return ring
 
     return noted
 
 
-def live(condition: Condition, senses: Senses) -> Checks:
+def live(condition: Condition, last_seen: LastSeen) -> Checks:
     """Give what must hold, or the worker is started anew."""
 
     def job() -> str | None:
@@ -84,8 +84,8 @@ def live(condition: Condition, senses: Senses) -> Checks:
 
     def queue() -> str | None:
         now = time.monotonic()
-        deaf_s = now - max(senses.heard, condition.idle_since)
-        redis_is_there = senses.seen is not None and now - senses.seen < DEAF_S / 2
+        deaf_s = now - max(last_seen.poll, condition.idle_since)
+        redis_is_there = last_seen.redis is not None and now - last_seen.redis < DEAF_S / 2
         if condition.busy or deaf_s < DEAF_S or not redis_is_there:  # with Redis away, a new start would not help
             return None
         return f"the queue has not answered for {deaf_s:.0f} s, though Redis is there"
@@ -93,7 +93,7 @@ def live(condition: Condition, senses: Senses) -> Checks:
     return {"job": job, "queue": queue}
 
 
-def ready(condition: Condition, senses: Senses) -> Checks:
+def ready(condition: Condition, last_seen: LastSeen) -> Checks:
     """Give what must hold besides, that jobs may come."""
 
     def device() -> str | None:
@@ -112,5 +112,5 @@ def ready(condition: Condition, senses: Senses) -> Checks:
         "device": device,
         "weights": weights,
         "draining": lambda: "it is to stop" if condition.draining else None,
-        "redis": lambda: None if senses.seen is not None else "it has not reached Redis yet",
+        "redis": lambda: None if last_seen.redis is not None else "it has not reached Redis yet",
     }

@@ -173,7 +173,7 @@ def test_an_answer_to_what_nobody_foresaw_is_counted_as_a_500(
     own = settings.model_copy(update={"watch_port": _free_port()})
     with served(own, key=key) as client:
         assert client.get("/v1/capabilities").status_code == 500
-        assert client.request("PROPFIND", "/v1/capabilities").status_code == 405
+        assert httpx.request("PROPFIND", f"{client.base_url}/v1/capabilities").status_code == 405
         found = samples(f"http://127.0.0.1:{own.watch_port}")
     count = "http_request_seconds_count"
     assert value(found, count, method="GET", route="/v1/capabilities", status="500") == 1

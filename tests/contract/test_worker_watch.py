@@ -26,7 +26,7 @@ from tests.watching import samples, value
 from workers import liveness
 from workers.condition import Condition
 from workers.lease import Signs, hold
-from workers.liveness import Senses
+from workers.liveness import LastSeen
 
 pytestmark = [pytest.mark.servers, pytest.mark.weights]
 
@@ -138,21 +138,21 @@ def _listens(pid: int) -> bool:
     ("silent_s", "says"), [(1.0, None), (200.0, "the job in hand has shown no sign of life for 200 s")]
 )
 def test_a_job_that_hangs_is_found_out(silent_s: float, says: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    condition, senses = Condition(), Senses()
+    condition, last_seen = Condition(), LastSeen()
     with condition.attempt() as attempt:
         attempt.well = True
         began = time.monotonic()
         monkeypatch.setattr(time, "monotonic", lambda: began + silent_s)
-        assert liveness.live(condition, senses)["job"]() == says
-    assert liveness.live(condition, senses)["job"]() is None
+        assert liveness.live(condition, last_seen)["job"]() == says
+    assert liveness.live(condition, last_seen)["job"]() is None
 
 
 def test_a_painting_that_hangs_while_its_heart_beats_is_found_out(
     services: Services, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    condition, senses = Condition(), Senses()
+    condition, last_seen = Condition(), LastSeen()
     submitted(services, tenant)
-    mine, job = claimed(services), liveness.live(condition, senses)["job"]
+    mine, job = claimed(services), liveness.live(condition, last_seen)["job"]
     monkeypatch.setattr(liveness, "STANDING_S", 1.5)
     signs = Signs(condition.beat, step=condition.step)
     with (
@@ -168,12 +168,12 @@ def test_a_painting_that_hangs_while_its_heart_beats_is_found_out(
 
 
 def test_nobody_is_blamed_for_a_silent_queue_while_it_paints_or_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    condition, senses = Condition(), Senses()
-    queue = liveness.live(condition, senses)["queue"]
+    condition, last_seen = Condition(), LastSeen()
+    queue = liveness.live(condition, last_seen)["queue"]
     later = time.monotonic() + 1000
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert queue() is None, "Redis was never there"
-    senses.seen = later - 1
+    last_seen.redis = later - 1
     assert queue() == "the queue has not answered for 1000 s, though Redis is there"
     with condition.attempt() as attempt:
         attempt.well = True
@@ -182,8 +182,8 @@ def test_nobody_is_blamed_for_a_silent_queue_while_it_paints_or_redis_is_away(mo
 
 
 def test_a_worker_that_is_to_stop_or_whose_device_fails_gets_no_jobs() -> None:
-    condition, senses = Condition(), Senses()
-    ready = liveness.ready(condition, senses)
+    condition, last_seen = Condition(), LastSeen()
+    ready = liveness.ready(condition, last_seen)
     assert ready["weights"]() is None
     assert ready["device"]() == "the painter is not loaded yet"
     assert ready["draining"]() is None
