@@ -156,7 +156,7 @@ def network_cut(world: World) -> Row:
 def storage_away(world: World) -> Row:
     """S3 is away for a while, in the middle of it all."""
     with fault(world) as since:
-        jobs = world.submit(6, iterations=40)
+        jobs = world.submit(6, iterations=LONG // 2)
         painting(world)
         world.s3_gate.cut()
         time.sleep(world.storage_away_s)
