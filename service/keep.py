@@ -28,7 +28,7 @@ SILENT_S = 60.0
 
 RINGS_MAX = 64
 """Unheard rings there are at most so many of, as far as keepers ring: more would only wake workers for nothing. Whoever
-hears one passes it on, see `ClaimStore`."""
+hears one passes it on, see `service.render`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,6 @@ def keep(services: Services, stop: Event, ended: Callable[[], object] = noop) ->
     """
     name = f"{socket.gethostname()}:{os.getpid()}"
     log().info("keeper_started", keeper=name)
-
     rounds = services.metrics.rounds
 
     def look_after_jobs() -> None:

@@ -95,12 +95,20 @@ def upload_again(job_id: str, pointer: str, *, tenant: str, services: Services) 
         height=image.height,
         expires_ms=0,
     )
-    return _stored(record, png, services=services)
+    return _stored(record, png, services=services, lies_at=image.key)
 
 
-def _stored(
-    record: Upload, png: bytes, *, ttl_s: int | None = None, expected: bool = False, services: Services
+def _stored(  # noqa: PLR0913 - what the two ways differ in
+    record: Upload,
+    png: bytes,
+    *,
+    services: Services,
+    ttl_s: int | None = None,
+    expected: bool = False,
+    lies_at: str | None = None,
 ) -> Upload:
+    """Remember an upload, and store its pixels unless they lie there already, at a key that was just read."""
     record = services.uploads.save(record, ttl_s=ttl_s or services.settings.upload_ttl_s, expected=expected)
-    services.blobs.put(record.key, png, content_type="image/png")
+    if record.key != lies_at:
+        services.blobs.put(record.key, png, content_type="image/png")
     return record

@@ -45,9 +45,8 @@ def commands(app: typer.Typer) -> None:
 
 def worker() -> None:
     """Paint jobs: one process that holds a device. SIGTERM hands the running job over to another."""
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(0)
-    )  # until Celery listens; a container's first process ignores it
+    # Until Celery listens: a container's first process would ignore it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     from workers.app import run_worker  # noqa: PLC0415 - Celery is not needed to render a picture
     from workers.condition import Condition  # noqa: PLC0415
 

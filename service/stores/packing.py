@@ -1,7 +1,7 @@
 """Long texts of a record, packed: they are nearly the same in all, and a record is kept for days.
 
 Deflate (RFC 1951) with a dictionary of what such texts have in common, as base85, since the store's values are text. A
-spec goes from 850 bytes to 200, a report from 1,300 to 400.
+spec goes from 970 bytes to 320, a report from 590 to 200.
 """
 
 from __future__ import annotations

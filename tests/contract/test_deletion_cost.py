@@ -17,15 +17,25 @@ from pathlib import Path
 from queue import Empty, Queue
 
 import pytest
+from prometheus_client import generate_latest
 
+from service.metrics import Metrics
 from tests.receiver import Asked, Receiver, Send, answer, receiving
 from tests.tls import certificates
 
 PROGRAM = Path(__file__).parents[2] / "deploy/deletion_cost.py"
 ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
-PAINTING = "# HELP impasto_busy Whether it paints.\n# TYPE impasto_busy gauge\nimpasto_busy 1.0\n"
-RESTING = PAINTING.replace("1.0", "0.0")
 PATIENCE_S = 20
+
+
+def shown(*, busy: bool) -> str:
+    """Write what a worker shows."""
+    metrics = Metrics()
+    metrics.busy.set(busy)
+    return generate_latest(metrics.registry).decode()
+
+
+PAINTING, RESTING = shown(busy=True), shown(busy=False)
 
 
 @dataclass

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from itertools import combinations, pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import promql_parser
@@ -23,8 +22,10 @@ from service.errors import ImpastoError
 from service.job import JobState
 from service.metrics import Metrics
 from service.pace import Device
-from service.stores.backlog_store import Backlog, Memory
-from service.wiring import Services
+from service.wiring import Services, open_services
+from tests.servers import Servers
+
+pytestmark = pytest.mark.servers
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -58,20 +59,28 @@ def of_processes() -> Iterator[tuple[str, set[str]]]:
             yield described.name + ending, {*cast(Any, metric)._labelnames, *more}
 
 
-def of_the_service() -> Iterator[tuple[str, set[str]]]:
+def of_the_service(services: Services) -> Iterator[tuple[str, set[str]]]:
     """Give each series that a keeper reads from Redis, with its labels."""
-    backlog = Backlog(3, 2, 5, 1.5, 1, 0.5, {">queued": 5, "queued>running": 2, "failed:worker_lost": 1})
-    world = SimpleNamespace(
-        backlog=SimpleNamespace(read=lambda: backlog, memory=lambda: Memory(1, 2)),
-        paces=SimpleNamespace(workers=lambda: [SimpleNamespace(device=Device("cpu", 1))]),
-        presence=SimpleNamespace(alive=lambda _: ["k"]),
-    )
-    for family in BacklogCollector(cast("Services", world)).collect():
+    services.presence.beat("worker", "w", Device("cpu", 1))
+    limit = services._redis.config_get("maxmemory")["maxmemory"]
+    services._redis.config_set("maxmemory", "1gb")
+    try:
+        families = list(BacklogCollector(services).collect())
+    finally:
+        services._redis.config_set("maxmemory", limit)
+    for family in families:
         for sample in family.samples:
             yield sample.name, set(sample.labels)
 
 
-KNOWN: dict[str, set[str]] = dict([*of_processes(), *of_the_service()])
+@pytest.fixture(scope="module")
+def known(servers: Servers) -> dict[str, set[str]]:
+    """Every series, with its labels."""
+    own = servers.settings.model_copy(update={"redis_prefix": "observed:"})
+    with open_services(own) as services:
+        return dict([*of_processes(), *of_the_service(services)]) | PROMETHEUS
+
+
 PROMETHEUS: dict[str, set[str]] = {"up": set()} | {name: set() for name in RECORDED}
 SCRAPED = {"job", "instance"}
 """Labels that Prometheus gives to every series."""
@@ -143,18 +152,19 @@ def grouped(node: Any) -> set[str]:
     return set(found.labels) if found is not None else set()
 
 
-def labels_of(selector: Any) -> set[str]:
-    return (KNOWN | PROMETHEUS)[selector.name] | SCRAPED
+def labels_of(tree: Any, known: dict[str, set[str]]) -> set[str]:
+    """Give the labels of all series that an expression names."""
+    return set().union(*(known[selector.name] | SCRAPED for selector in selectors(tree)))
 
 
 @each_expression
-def test_it_asks_for_metrics_and_labels_that_there_are(tree: Any) -> None:
+def test_it_asks_for_metrics_and_labels_that_there_are(tree: Any, known: dict[str, set[str]]) -> None:
     assert selectors(tree)
-    assert {selector.name for selector in selectors(tree)} <= set(KNOWN | PROMETHEUS)
+    assert {selector.name for selector in selectors(tree)} <= set(known)
     for selector in selectors(tree):
-        assert {matcher.name for matcher in selector.matchers.matchers} <= labels_of(selector)
+        assert {matcher.name for matcher in selector.matchers.matchers} <= labels_of(selector, known)
     for node in nodes(tree):
-        assert grouped(node) <= set().union(*map(labels_of, selectors(node)))
+        assert grouped(node) <= labels_of(node, known)
 
 
 @each_expression
@@ -170,10 +180,10 @@ def test_it_asks_for_values_that_there_are(tree: Any) -> None:
             assert missed == []
 
 
-def test_everything_that_is_measured_is_looked_at() -> None:
+def test_everything_that_is_measured_is_looked_at(known: dict[str, set[str]]) -> None:
     seen = {selector.name for one in EVERY for selector in selectors(one.tree)}
     family = re.compile(r"_(bucket|count|sum)$")
-    assert {family.sub("", name) for name in KNOWN} - {family.sub("", name) for name in seen} == set()
+    assert {family.sub("", name) for name in known} - {family.sub("", name) for name in seen} == set()
     assert seen >= RECORDED
 
 
@@ -181,14 +191,16 @@ def test_everything_that_is_measured_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_an_alert_says_how_bad_it_is_what_is_the_matter_and_where_to_read_on(alert: dict[str, Any]) -> None:
+def test_an_alert_says_how_bad_it_is_what_is_the_matter_and_where_to_read_on(
+    alert: dict[str, Any], known: dict[str, set[str]]
+) -> None:
     assert re.fullmatch(r"\d+m", alert["for"])
     assert alert["labels"] in ({"severity": "critical"}, {"severity": "warning"})
     notes = alert["annotations"]
     assert set(notes) == {"summary", "description", "runbook_url"}
     assert re.search(r"\$value|\d", notes["description"])
     named = set(re.findall(r"\$labels\.(\w+)", notes["description"]))
-    assert named <= set().union(*map(labels_of, selectors(promql_parser.parse(alert["expr"]))))
+    assert named <= labels_of(promql_parser.parse(alert["expr"]), known)
     file, _, anchor = notes["runbook_url"].partition("#")
     headings = re.findall(r"^#+ (\w+)$", (ROOT / file).read_text(), re.MULTILINE)
     assert anchor == alert["alert"].lower()
@@ -255,7 +267,9 @@ def test_a_dashboard_uses_the_variables_that_it_has_and_no_others(board: dict[st
 
 
 @pytest.mark.parametrize("panel", [panel for _, panel in SHOWN], ids=[f"{name}: {p['title']}" for name, p in SHOWN])
-def test_a_panel_says_what_it_shows_in_which_unit_and_what_each_line_is(panel: dict[str, Any]) -> None:
+def test_a_panel_says_what_it_shows_in_which_unit_and_what_each_line_is(
+    panel: dict[str, Any], known: dict[str, set[str]]
+) -> None:
     assert panel["type"] in {"stat", "timeseries", "state-timeline"}
     assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
     assert panel["description"].endswith(".")
@@ -266,7 +280,7 @@ def test_a_panel_says_what_it_shows_in_which_unit_and_what_each_line_is(panel: d
     for target in panel["targets"]:
         tree = promql_parser.parse(target["expr"].replace("$__rate_interval", "5m"))
         named = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
-        assert named <= set().union(*map(labels_of, selectors(tree)))
+        assert named <= labels_of(tree, known)
     steps = panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])
     bounds = [step["value"] for step in steps]
     assert bounds[:1] in ([], [None])
