@@ -202,7 +202,7 @@ class _Nursery:
     def has_ended(self) -> bool:
         """Say whether it is no longer there; one that is just ending counts too."""
         try:
-            self._process.wait(timeout=0.2)
+            self._process.wait(timeout=1.0)  # a busy machine takes its time to end what was killed
         except subprocess.TimeoutExpired:
             return False
         return True

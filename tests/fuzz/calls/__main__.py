@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -23,29 +24,31 @@ from tests.served_process import served_process
 HERE = Path(__file__).parent
 PLENTY = 10**9
 UNLIMITED = Limits(PLENTY, PLENTY, PLENTY, 10**15)
-RUNS = (
+ADMIN = ("--include-path-regex", "^/v1/keys")
+WHOLE = (
     (("--phases", "examples,coverage,fuzzing"), "jobs:read jobs:write", 0.6),
     (("--phases", "stateful"), "jobs:read jobs:write", 0.3),
-    (("--include-path-regex", "^/v1/keys"), "admin", 0.1),
+    (ADMIN, "admin", 0.1),
 )
 """Options, scopes of the key, and share of the time: each call for itself; calls that follow from each other; and what
 only an admin may do, among which is to make the own key useless."""
+SHORT = (
+    (("--phases", "examples,coverage,fuzzing", "--exclude-path-regex", "/events$"), "jobs:read jobs:write", 0.8),
+    (ADMIN, "admin", 0.2),
+)
+"""The same without what overruns a short time by far: calls that follow from each other, and the events of jobs that
+nobody paints, which have no end."""
 
 
-def main(seconds: int, *, stateful: bool = True) -> int:
-    """Call it for so long, and return the exit code.
-
-    Args:
-        seconds: for all of it; trying each limit of each field takes a minute and a half in any case.
-        stateful: whether calls that follow from each other are made too, which overrun a short time by far.
-    """
+def main(seconds: int, runs: Sequence[tuple[tuple[str, ...], str, float]] = WHOLE) -> int:
+    """Call it for so long, in these runs, and return the exit code."""
     with (
         tempfile.TemporaryDirectory() as folder,
         served_process(Path(folder), queue_max=PLENTY, fetch_allow=("127.0.0.1",)) as (url, services, log),
     ):
         keys = {
             scopes: create_key(services.keys, tenant="fuzz", name="fuzz", limits=UNLIMITED, scopes=scopes.split())
-            for _, scopes, _ in RUNS
+            for _, scopes, _ in runs
         }
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {keys['admin']}"}, timeout=30) as client:
             environment = {**os.environ, KNOWN: json.dumps(made(client)), "PYTHONPATH": str(Path.cwd())}
@@ -53,8 +56,7 @@ def main(seconds: int, *, stateful: bool = True) -> int:
             subprocess.run(
                 _command(url, keys[scopes], options, share * seconds), cwd=folder, env=environment, check=False
             ).returncode
-            for options, scopes, share in RUNS
-            if stateful or "stateful" not in options
+            for options, scopes, share in runs
         ]
         crashes = [line for line in log.read_text().splitlines() if '"level": "error"' in line]
     sys.stdout.write("".join(f"the log of the API: {line}\n" for line in crashes))
