@@ -79,10 +79,14 @@ def _text(value: object) -> str:
 
 
 def impasto(command: str, settings: Settings, *, directory: Path, log: Path) -> Program:
-    """Give one of our own programs, with every setting that is not the default."""
-    wanted = {name: value for name, value in settings if value != Settings.model_fields[name].default}
-    environment = {f"IMPASTO_{name.upper()}": _text(value) for name, value in wanted.items()}
-    environment |= {"IMPASTO_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
+    """Give one of our own programs."""
+    known = {**environment(settings), "IMPASTO_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
     return Program(
-        (sys.executable, "-P", "-m", "service.cli", command), directory=directory, environment=environment, log=log
+        (sys.executable, "-P", "-m", "service.cli", command), directory=directory, environment=known, log=log
     )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Write every setting that is not the default as a process is told it."""
+    wanted = {name: value for name, value in settings if value != Settings.model_fields[name].default}
+    return {f"IMPASTO_{name.upper()}": _text(value) for name, value in wanted.items()}
