@@ -39,8 +39,8 @@ def look_at_decoding(settings: Settings) -> Iterator[Finding]:
             advice = "See whether this machine lets us fork, and whether ingest_memory_bytes and ingest_cpu_s suffice."
             yield wrong("ingest", f"No image can be taken in: {str(error).rstrip('.')}.", advice)
             return
-    if lacking := confined.lacking():
-        may = ", ".join(_LACKS[name] for name in lacking)
+    if left_open := confined.left_open():
+        may = ", ".join(_LACKS[name] for name in left_open)
         fact = f"Where strangers' images are decoded, this kernel lets a decoder that is taken over {may}."
         advice = "Let the API run on a newer kernel, or in a container whose profile permits what is named."
         yield warning("ingest", fact, advice)

@@ -38,7 +38,7 @@ class Confined:
         files: opening files (Landlock).
         network: every network (a namespace of its own).
         privileges: those of root, and gaining any.
-        calls: of the system, but few; then neither files nor network are missed where the kernel keeps them open.
+        calls: of the system, but few.
     """
 
     files: bool
@@ -49,6 +49,10 @@ class Confined:
     def lacking(self) -> list[str]:
         """List what it did not take away."""
         return [name for name, taken in asdict(self).items() if not taken]
+
+    def left_open(self) -> list[str]:
+        """List what nothing keeps from it: the filter of calls by itself keeps files and networks as well."""
+        return [name for name in self.lacking() if not (self.calls and name in {"files", "network"})]
 
 
 @dataclass(frozen=True, slots=True)

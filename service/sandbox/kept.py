@@ -156,8 +156,8 @@ class Sandbox:
                 raise IngestUnavailable("the sandbox is closed")
             if self._nursery is None:
                 self._nursery = _Nursery(self._allowance, self._file_max)
-                if self._warns and (lacking := self._nursery.confined.lacking()):
-                    log().warning("ingest_confined_in_part", lacking=lacking)
+                if self._warns and (left_open := self._nursery.confined.left_open()):
+                    log().warning("ingest_confined_in_part", left_open=left_open)
             return self._nursery
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import boto3
 from botocore import UNSIGNED
@@ -29,10 +30,24 @@ def open_to_anyone(settings: Settings, key: str, data: bytes) -> frozenset[str]:
         data: its bytes.
 
     Raises:
-        BlobStoreUnavailable: one of the addresses can't be reached from here.
+        BlobStoreUnavailable: one of the addresses can't be reached from here, and is not a loopback: a container's is
+            another than that of the machine, and no stranger reaches either.
     """
-    addresses = {settings.s3_endpoint, settings.s3_public_endpoint or settings.s3_endpoint}
-    return frozenset().union(*(_open_at(endpoint, settings, key, data) for endpoint in addresses))
+    allowed = _open_at(settings.s3_endpoint, settings, key, data)
+    public = settings.s3_public_endpoint
+    if public in {None, settings.s3_endpoint}:
+        return allowed
+    try:
+        return allowed | _open_at(public, settings, key, data)
+    except BlobStoreUnavailable:
+        if _is_loopback(public):
+            return allowed
+        raise
+
+
+def _is_loopback(endpoint: str | None) -> bool:
+    host = urlsplit(endpoint or "").hostname or ""
+    return host in {"localhost", "127.0.0.1", "::1"}
 
 
 def _open_at(endpoint: str | None, settings: Settings, key: str, data: bytes) -> frozenset[str]:

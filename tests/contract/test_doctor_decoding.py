@@ -27,10 +27,25 @@ def test_the_doctor_says_how_images_are_decoded(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_what_the_kernel_does_not_take_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Confined, "lacking", lambda _: ["files", "calls"])
+    monkeypatch.setattr(Confined, "left_open", lambda _: ["files", "calls"])
     [found] = look_at_decoding(Settings())
     assert found.verdict == "warning"
     assert "open files (Landlock, Linux 5.13), make any call of the system (seccomp)" in found.fact
     with structlog.testing.capture_logs() as logged, sandbox() as opened:
         opened.ingest(photograph_bytes(), LIMITS)
-    assert [(line["event"], line["lacking"]) for line in logged] == [("ingest_confined_in_part", ["files", "calls"])]
+    assert [(line["event"], line["left_open"]) for line in logged] == [("ingest_confined_in_part", ["files", "calls"])]
+
+
+@pytest.mark.parametrize(
+    ("refused", "left_open"),
+    [
+        ({"network"}, []),
+        ({"files", "network"}, []),
+        ({"privileges"}, ["privileges"]),
+        ({"files", "calls"}, ["files", "calls"]),
+    ],
+)
+def test_where_few_calls_are_left_neither_files_nor_networks_are_open(refused: set[str], left_open: list[str]) -> None:
+    """As under a container's usual profile, which permits no namespace."""
+    taken = {name: name not in refused for name in ("files", "network", "privileges", "calls")}
+    assert Confined(**taken).left_open() == left_open

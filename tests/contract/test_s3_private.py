@@ -48,9 +48,14 @@ def test_the_doctor_says_what_anybody_may_do(
 
 
 def test_an_address_of_clients_that_can_not_be_reached_is_said(settings: Settings) -> None:
-    found = list(look_at_storage(settings.model_copy(update={"s3_public_endpoint": "http://127.0.0.1:1"})))
+    found = list(look_at_storage(settings.model_copy(update={"s3_public_endpoint": "http://s3.invalid"})))
     assert amiss(found) == {"s3.private": "warning"}
     assert "could not be looked at" in named(found, "s3.private").fact
+
+
+def test_an_address_of_clients_on_the_machine_of_a_container_is_not_missed(settings: Settings) -> None:
+    found = list(look_at_storage(settings.model_copy(update={"s3_public_endpoint": "http://localhost:1"})))
+    assert amiss(found) == {}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST", "DELETE"])
