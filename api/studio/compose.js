@@ -107,8 +107,12 @@ function bring(place, files, took) {
     for (const [n, file] of files.entries()) {
       const { picture, problem } = await brought[n];
       arriving(-1);
-      if (picture) took(picture);
-      else complain(problem, file.name);
+      try {
+        if (problem) throw problem;
+        took(picture);
+      } catch (wrong) { // what comes after it is taken all the same
+        complain(wrong, file.name);
+      }
     }
     place.classList.remove("busy");
     place.removeAttribute("aria-busy");
