@@ -14,7 +14,7 @@ import service
 from service.backlog import BacklogCollector
 from service.doctor_cli import doctor
 from service.errors import ImpastoError, SetupError, StackError
-from service.keep import Pulse, keep
+from service.keep import Pulses, keep
 from service.keys_cli import keys
 from service.log import configure_logging
 from service.settings import read_settings
@@ -110,10 +110,10 @@ def keeper() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with open_services(settings) as services:
-        pulse, registry = Pulse(), services.metrics.registry
+        pulses, registry = Pulses(), services.metrics.registry
         registry.register(BacklogCollector(services))
-        with watched(settings, registry, live={"rounds": pulse.beating}, ready={"redis": services.jobs.ping}):
-            keep(services, stop, pulse.beat)
+        with watched(settings, registry, live=pulses.checks(), ready={"redis": services.jobs.ping}):
+            keep(services, stop, pulses)
 
 
 if __name__ == "__main__":

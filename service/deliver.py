@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from service.errors import UrlRefused, UrlUnreachable
 from service.log import log
+from service.noop import noop
 from service.signing import new_secret, signature
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from threading import Event
 
     from service.fetch import Answer
@@ -37,10 +38,17 @@ LOOK_S = 0.2
 """Between two looks at what has become due, while answers are waited for."""
 
 
-def deliver(services: Services, *, pauses_s: Sequence[float] = PAUSES_S, stop: Event | None = None) -> int:
+def deliver(
+    services: Services,
+    *,
+    pauses_s: Sequence[float] = PAUSES_S,
+    stop: Event | None = None,
+    ended: Callable[[], object] = noop,
+) -> int:
     """Send what is due, several at once, until nothing is; return how many tries that were.
 
-    What becomes due while a slow receiver is waited for is sent meanwhile. Once `stop` is set nothing more is begun.
+    What becomes due while a slow receiver is waited for is sent meanwhile. Once `stop` is set nothing more is begun;
+    `ended` is called as each try ends.
     """
     tries, sending = 0, set[Future[None]]()
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deliver") as pool:
@@ -50,9 +58,10 @@ def deliver(services: Services, *, pauses_s: Sequence[float] = PAUSES_S, stop: E
                 sending.add(pool.submit(_try, taken, services=services, pauses_s=pauses_s))
                 tries += 1
             elif sending:
-                ended, sending = wait(sending, timeout=LOOK_S, return_when=FIRST_COMPLETED)
-                for each in ended:
+                done, sending = wait(sending, timeout=LOOK_S, return_when=FIRST_COMPLETED)
+                for each in done:
                     each.result()
+                    ended()
             else:
                 break
     return tries

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,6 @@ from service.deliver import deliver
 from service.errors import JobStoreUnavailable, Unavailable, WorkerLost
 from service.job import Failure, JobState
 from service.log import log
-from service.noop import noop
 from service.stores.presence import BEAT_S
 from service.sweep import purge, sweep
 
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
 
     from service.wiring import Services
 
-SILENT_S = 60.0
-"""Without the end of a round, after which a keeper counts as dead: longer than every timeout of its calls together."""
+SILENT_S, SILENT_BESIDE_S = 60.0, 600.0
+"""Without a sign of a round over the jobs, and of what goes on beside it, after which a keeper counts as dead: longer
+than every timeout of its calls together."""
 
 RINGS_MAX = 64
 """Unheard rings there are at most so many of, as far as keepers ring: more would only wake workers for nothing. Whoever
@@ -49,22 +49,40 @@ class Kept:
 
 
 class Pulse:
-    """When the last round over the jobs ended, whether or not a store was away."""
+    """When something last went on, whether or not a store was away.
 
-    def __init__(self) -> None:
+    Args:
+        silent_max_s: the longest that it may be without a sign.
+    """
+
+    def __init__(self, silent_max_s: float) -> None:
+        self._silent_max_s = silent_max_s
         self._last = time.monotonic()
 
     def beat(self) -> None:
-        """Note that a round has ended."""
+        """Note that a round has ended, or a part of a long one."""
         self._last = time.monotonic()
 
     def beating(self) -> str | None:
         """Say what is wrong, if anything is: a round takes a moment, and a store that is away some seconds."""
         silent_s = time.monotonic() - self._last
-        return None if silent_s < SILENT_S else f"no round has ended for {silent_s:.0f} s"
+        return None if silent_s < self._silent_max_s else f"nothing has ended for {silent_s:.0f} s"
 
 
-def keep(services: Services, stop: Event, ended: Callable[[], object] = noop) -> None:
+@dataclass(frozen=True, slots=True)
+class Pulses:
+    """Of the three things that a keeper does at once: look after jobs, tidy up, and deliver webhooks."""
+
+    jobs: Pulse = field(default_factory=lambda: Pulse(SILENT_S))
+    tidy: Pulse = field(default_factory=lambda: Pulse(SILENT_BESIDE_S))
+    deliver: Pulse = field(default_factory=lambda: Pulse(SILENT_BESIDE_S))
+
+    def checks(self) -> dict[str, Callable[[], str | None]]:
+        """Give what must hold of a keeper that lives, by name."""
+        return {"jobs": self.jobs.beating, "tidy": self.tidy.beating, "deliver": self.deliver.beating}
+
+
+def keep(services: Services, stop: Event, pulses: Pulses | None = None) -> None:
     """Keep, round after round, until `stop` is set. A store that is away is waited for.
 
     What waits for others runs beside, so that jobs do not wait for it.
@@ -72,8 +90,9 @@ def keep(services: Services, stop: Event, ended: Callable[[], object] = noop) ->
     Args:
         services: the open parts.
         stop: ends it.
-        ended: called after each round over the jobs.
+        pulses: told what goes on, for whoever asks whether it does.
     """
+    pulses = pulses or Pulses()
     name = f"{socket.gethostname()}:{os.getpid()}"
     log().info("keeper_started", keeper=name)
     rounds = services.metrics.rounds
@@ -91,17 +110,20 @@ def keep(services: Services, stop: Event, ended: Callable[[], object] = noop) ->
             services.blobs.ensure_bucket()
             bucket_is_there = True
         with rounds.labels("tidy").time():
-            purge(services, stop)
+            purge(services, stop, pulses.tidy.beat)
             sweep(services, name=name)
+
+    def send() -> None:
+        deliver(services, stop=stop, ended=pulses.deliver.beat)
 
     # What others keep waiting goes on beside: the object storage, and the receivers of webhooks.
     beside = [
-        Thread(target=_repeat, args=(tidy, services, stop), name="tidy"),
-        Thread(target=_repeat, args=(lambda: deliver(services, stop=stop), services, stop), name="deliver"),
+        Thread(target=_repeat, args=(tidy, services, stop, pulses.tidy), name="tidy"),
+        Thread(target=_repeat, args=(send, services, stop, pulses.deliver), name="deliver"),
     ]
     for thread in beside:
         thread.start()
-    _repeat(look_after_jobs, services, stop, ended)
+    _repeat(look_after_jobs, services, stop, pulses.jobs)
     for thread in beside:
         thread.join()
     try:
@@ -110,7 +132,7 @@ def keep(services: Services, stop: Event, ended: Callable[[], object] = noop) ->
         return  # then it is forgotten a few seconds later
 
 
-def _repeat(once: Callable[[], object], services: Services, stop: Event, ended: Callable[[], object] = noop) -> None:
+def _repeat(once: Callable[[], object], services: Services, stop: Event, pulse: Pulse) -> None:
     interval = min(services.settings.keeper_interval_s, BEAT_S)
     while not stop.is_set():
         try:
@@ -120,7 +142,7 @@ def _repeat(once: Callable[[], object], services: Services, stop: Event, ended: 
         except Exception:  # noqa: BLE001 - a keeper that dies of one bad record leaves all others alone
             log().exception("keeper_stumbled")
             services.metrics.stumbles.inc()
-        ended()
+        pulse.beat()
         stop.wait(interval)
 
 
@@ -148,10 +170,11 @@ def _take_back(tenant: str, job_id: str, services: Services) -> JobState | None:
         services.jobs.ping()  # is it the store, or this record alone? One bad record must not stop the round
         log().error("take_back_failed", tenant=tenant, job_id=job_id, detail=str(error))
         return None
-    if after is not None:
-        log().warning("lease_expired", tenant=tenant, job_id=job_id, state=after)
-        services.metrics.leases_expired.labels(after).inc()
-    return after
+    if after is None:
+        return None
+    log().warning("lease_expired", tenant=tenant, job_id=job_id, attempt=after.attempt, state=after.state)
+    services.metrics.leases_expired.labels(after.state).inc()
+    return after.state
 
 
 def _ring(services: Services) -> int:

@@ -7,8 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from service.log import log
+from service.noop import noop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from threading import Event
 
     from service.stores.upkeep_store import Expiring
@@ -19,11 +21,12 @@ PAGE = 1000
 """Objects that one round looks at, so that it stays short: the most that S3 lists at once."""
 
 
-def purge(services: Services, stop: Event | None = None) -> int:
+def purge(services: Services, stop: Event | None = None, ended: Callable[[], object] = noop) -> int:
     """Forget jobs and uploads whose time is over, delete the objects that nobody else needs; count what was forgotten.
 
     Several at once, and many in a round, for as many may end their time in a second as have ended in another; nothing
-    more is begun once `stop` is set. Should the storage be away meanwhile, the sweep finds the objects later.
+    more is begun once `stop` is set, and `ended` is called as each ends. Should the storage be away meanwhile, the
+    sweep finds the objects later.
     """
     forgotten = 0
     with ThreadPoolExecutor(PURGES_AT_ONCE, thread_name_prefix="purge") as pool:
@@ -31,7 +34,9 @@ def purge(services: Services, stop: Event | None = None) -> int:
             expiring = services.upkeep.expiring() if stop is None or not stop.is_set() else []
             if not expiring:
                 break
-            forgotten += sum(1 for _ in pool.map(partial(purge_one, services=services), expiring))
+            for _ in pool.map(partial(purge_one, services=services), expiring):
+                forgotten += 1
+                ended()
     return forgotten
 
 

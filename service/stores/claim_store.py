@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from service.errors import RecordUnreadable, RunTimeout
 from service.job import Failure, JobState
@@ -96,15 +96,23 @@ class ClaimStore:
             QUEUED when another attempt follows, FAILED when not, CANCELED when that was asked for.
         """
         how = "again" if failure.retryable else "final"
-        return end_attempt(self._scripts, job.tenant, job.id, failure, fence=str(job.fence), how=how, frugal=frugal)
+        return self._end(job, failure, how=how, frugal=frugal)
 
     @translated
     def hand_over(self, job: Job, failure: Failure, *, checkpoint: str | None) -> JobState | None:
         """Let another worker go on from a checkpoint, with no attempt charged; as `give_back` otherwise."""
-        fence = str(job.fence)
-        return end_attempt(
-            self._scripts, job.tenant, job.id, failure, fence=fence, how="uncharged", checkpoint=checkpoint
-        )
+        return self._end(job, failure, how="uncharged", checkpoint=checkpoint)
+
+    def _end(self, job: Job, failure: Failure, **how: Any) -> JobState | None:
+        ended = end_attempt(self._scripts, job.tenant, job.id, failure, fence=str(job.fence), **how)
+        return ended.state if ended else None
+
+
+class EndedAttempt(NamedTuple):
+    """The state of a job after an attempt has ended without a result, and which attempt that was."""
+
+    state: JobState
+    attempt: int
 
 
 def end_attempt(  # noqa: PLR0913 - the script's own arguments
@@ -117,9 +125,9 @@ def end_attempt(  # noqa: PLR0913 - the script's own arguments
     how: str,
     checkpoint: str | None = None,
     frugal: bool = False,
-) -> JobState | None:
+) -> EndedAttempt | None:
     """Run `end_attempt.lua`, whose header says what is what."""
     too_long = Failure.of(RunTimeout("The job ran for longer than its run_timeout_s."), attempt=0)
     errors = (json.dumps(asdict(error)) for error in (failure, too_long))
-    after = scripts.run("end_attempt", tenant, job_id, fence, how, *errors, checkpoint or "", "1" if frugal else "")
-    return JobState(after) if after else None
+    ended = scripts.run("end_attempt", tenant, job_id, fence, how, *errors, checkpoint or "", "1" if frugal else "")
+    return EndedAttempt(JobState(ended[0]), int(ended[1])) if ended else None

@@ -20,7 +20,7 @@
 --       not, 'uncharged' when the worker leaves and the attempt shall not count   6 error as JSON, attempt left to us
 --       7 error as JSON, should the job have run for too long   8 key of a checkpoint, or ''
 --       9 '1' when the next attempt shall save memory
--- Returns the state after, or false when there was nothing to end.
+-- Returns the state after and the number of the attempt, or false when there was nothing to end.
 local tenant, id, fence = ARGV[2], ARGV[3], ARGV[4]
 local record = key('job', tenant, id)
 local at = redis.call('HMGET', record, 'state', 'fence', 'lease_until_ms', 'attempt', 'attempts_max',
@@ -43,7 +43,7 @@ local function failed(error)
   local failure, code = with_attempt(error)
   finish(tenant, id, FAILED, now, 'error', failure)
   count('failed:' .. code)
-  return FAILED
+  return { FAILED, at[4] }
 end
 
 redis.call('HDEL', record, 'progress', 'preview')
@@ -51,7 +51,7 @@ local run = at[8] + now - at[7]
 redis.call('HSET', record, 'run_ms', run)
 if at[1] == CANCELING then
   finish(tenant, id, CANCELED, now)
-  return CANCELED
+  return { CANCELED, at[4] }
 end
 if run >= tonumber(at[9]) then return failed(ARGV[7]) end
 if ARGV[5] == 'final' or (ARGV[5] == 'again' and tonumber(at[4]) >= tonumber(at[5])) then return failed(ARGV[6]) end
@@ -63,4 +63,4 @@ if ARGV[5] == 'uncharged' then redis.call('HINCRBY', record, 'attempt', -1) end
 if ARGV[8] ~= '' then redis.call('HSET', record, 'checkpoint', ARGV[8]) end
 if ARGV[9] == '1' then redis.call('HSET', record, 'frugal', '1') end
 make_ready(tenant, id, at[6])
-return QUEUED
+return { QUEUED, at[4] }

@@ -14,7 +14,8 @@ from service.stores.scripts import Scripts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from service.job import Failure, JobState
+    from service.job import Failure
+    from service.stores.claim_store import EndedAttempt
 
 AT_ONCE = 100
 """What one round looks at: it stays short, and the next one comes soon."""
@@ -51,7 +52,7 @@ class UpkeepStore:
         return [(tenant, job_id) for tenant, _, job_id in (member.partition(":") for member in self._due("leases"))]
 
     @translated
-    def give_back_expired(self, tenant: str, job_id: str, failure: Failure) -> JobState | None:
+    def give_back_expired(self, tenant: str, job_id: str, failure: Failure) -> EndedAttempt | None:
         """End the attempt of a worker whose lease has run out; None when somebody else did, or it lives."""
         return end_attempt(self._scripts, tenant, job_id, failure, fence="", how="again")
 

@@ -67,7 +67,7 @@ def test_a_job_to_be_canceled_whose_worker_died_is_canceled_by_the_keeper(hasty:
     mine = claimed(hasty)
     hasty.jobs.cancel(tenant, mine.id)
     lease_over(hasty)
-    assert hasty.upkeep.give_back_expired(tenant, mine.id, LOST) is JobState.CANCELED
+    assert hasty.upkeep.give_back_expired(tenant, mine.id, LOST) == (JobState.CANCELED, 1)
 
 
 def test_canceling_again_or_too_late_changes_nothing(services: Services, tenant: str) -> None:

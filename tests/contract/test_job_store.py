@@ -129,7 +129,7 @@ def test_an_expired_lease_is_taken_back_and_the_late_worker_can_do_nothing(
     while not hasty.upkeep.expired_leases():
         pass
     assert hasty.upkeep.expired_leases() == [(tenant, late.id)]
-    assert hasty.upkeep.give_back_expired(tenant, late.id, LOST) is JobState.QUEUED
+    assert hasty.upkeep.give_back_expired(tenant, late.id, LOST) == (JobState.QUEUED, 1)
     assert hasty.upkeep.give_back_expired(tenant, late.id, LOST) is None
     new = claimed(services)
     assert (new.id, new.attempt, new.fence) == (late.id, 2, 2)
@@ -149,13 +149,13 @@ def test_a_living_lease_is_not_taken_back(services: Services, tenant: str) -> No
 
 def test_the_last_attempts_lost_worker_fails_the_job(hasty: Services, tenant: str) -> None:
     submitted(hasty, tenant, attempts_max=2)
-    states = []
+    ended = []
     for _ in range(2):
         mine = claimed(hasty)
         while not hasty.upkeep.expired_leases():
             pass
-        states.append(hasty.upkeep.give_back_expired(tenant, mine.id, LOST))
-    assert states == [JobState.QUEUED, JobState.FAILED]
+        ended.append(hasty.upkeep.give_back_expired(tenant, mine.id, LOST))
+    assert ended == [(JobState.QUEUED, 1), (JobState.FAILED, 2)]
     failed = hasty.jobs.get(tenant, mine.id)
     assert failed.error == replace(LOST, attempt=2)
     assert failed.expires_ms is not None

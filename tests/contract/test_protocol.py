@@ -105,8 +105,9 @@ class Protocol(RuleBasedStateMachine):
         due = self.services.upkeep.expired_leases()
         assert sorted(due) == sorted((job.tenant, job.id) for job in self.model.overdue())
         for tenant, job_id in due:
-            after = self.services.upkeep.give_back_expired(tenant, job_id, LOST)
-            assert after == self.model.end(job_id, None, how="again")
+            attempt = self.model.jobs[job_id].attempt
+            ended = self.services.upkeep.give_back_expired(tenant, job_id, LOST)
+            assert ended == (self.model.end(job_id, None, how="again"), attempt)
             assert self.services.upkeep.give_back_expired(tenant, job_id, LOST) is None
 
     @invariant()

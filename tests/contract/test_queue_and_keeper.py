@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import structlog
 
 from service.errors import BucketMissing, QueueUnavailable
 from service.job import JobState
@@ -61,14 +62,17 @@ def test_the_keeper_takes_jobs_back_from_silent_workers_and_fails_them_at_the_ca
     with open_services(settings.model_copy(update={"lease_ttl_s": 0.001})) as services:
         job = submitted(services, tenant, attempts_max=2)
         outcomes = []
-        for _ in range(2):
-            claimed(services)
-            while not services.upkeep.expired_leases():
-                pass
-            kept = keep_once(services)
-            outcomes.append((kept.requeued, kept.failed))
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(2):
+                claimed(services)
+                while not services.upkeep.expired_leases():
+                    pass
+                kept = keep_once(services)
+                outcomes.append((kept.requeued, kept.failed))
         ended = services.jobs.get(tenant, job.id)
     assert outcomes == [(1, 0), (0, 1)]
+    told = [(line["job_id"], line["attempt"], line["state"]) for line in lines if line["event"] == "lease_expired"]
+    assert told == [(job.id, 1, "queued"), (job.id, 2, "failed")]
     assert ended.state is JobState.FAILED
     assert ended.error is not None
     assert (ended.error.code, ended.error.attempt, ended.attempt) == ("worker_lost", 2, 2)

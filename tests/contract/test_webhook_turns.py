@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from service.deliver import deliver
-from service.keep import keep
+from service.keep import Pulse, Pulses, keep
 from service.wiring import Services, open_services
 from tests.contract.test_webhooks import done, log_of, registered
 from tests.receiver import Asked, Receiver, Send, answer, receiving
@@ -108,3 +108,22 @@ def test_a_delivery_is_kept_for_as_long_as_it_is_tried(services: Services, tenan
         services._redis.expire(record, 60)
         deliver(services)
     assert services._redis.ttl(record) > 7 * 24 * 3600
+
+
+def test_what_a_keeper_no_longer_does_is_named(services: Services, tenant: str, slow: Receiver) -> None:
+    """Each of the three things by itself; and one that goes on beating is not missed, however long its round takes."""
+    pulses = Pulses(jobs=Pulse(SLOW_S / 2), tidy=Pulse(SLOW_S / 2), deliver=Pulse(SLOW_S / 2))
+    registered(services, tenant, slow.url)
+
+    def wrong() -> dict[str, str | None]:
+        return {name: check() for name, check in pulses.checks().items() if check() is not None}
+
+    with at_work(lambda stop: keep(services, stop, pulses)):
+        done(services, tenant)
+        wait_until(lambda: bool(slow.asked))
+        assert wrong() == {}
+        wait_until(lambda: bool(wrong()))
+        assert list(wrong()) == ["deliver"]
+        wait_until(lambda: all(made.ended for made in log_of(services, tenant)))
+        wait_until(lambda: not wrong())
+    assert Pulse(0).beating() == "nothing has ended for 0 s"
