@@ -8,7 +8,7 @@ PORT ?= 8000
 FUZZ_S ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos contract-fuzz fuzz check fmt bench bench-full load scale gallery screenshots up down lock openapi sbom clean
+.PHONY: help setup demo test chaos containers contract-fuzz fuzz check fmt bench bench-full load scale gallery screenshots up down lock openapi sbom clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ load: setup ## measure how fast the API answers under load, with few jobs in the
 
 scale: setup ## run one to sixty-four workers that sleep instead of painting, with 100,000 jobs waiting (ten minutes)
 	@$(BIN)/python -m tests.benchmarks.scale
+
+containers: setup ## do what the runbook says with Docker Compose, to a stack of its own (ten minutes; needs Docker)
+	@$(BIN)/python -m tests.containers $(ACTS)
 
 gallery: setup ## paint the pictures of docs/painting.md anew (half an hour on two cores)
 	@$(BIN)/python docs/gallery.py

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from typing import Annotated
 
 import typer
@@ -40,6 +42,8 @@ def api() -> None:
     settings = read_settings()
     configure_logging(settings)
     allow_connections()
+    # A container's first process would ignore it until the server listens; and having ended well, it gets it back.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         create_app(open_services(settings)),
         host=settings.api_host,

@@ -20,6 +20,7 @@ from service.submit import submit
 from service.wiring import Services
 from tests.chaos.gate import Gate
 from tests.chaos.parts import Program, impasto
+from tests.contract.test_stopping import hears_sigterm
 from tests.images import photograph_bytes
 from tests.jobs import claimed, submitted
 from tests.watching import samples, value
@@ -123,15 +124,9 @@ def test_a_worker_that_no_longer_hears_the_queue_is_found_out(
 
 
 def test_a_worker_that_is_told_to_stop_while_it_starts_leaves_in_peace(worker: Program) -> None:
-    until(lambda: _listens(worker.pid))
+    until(lambda: hears_sigterm(worker.pid))
     worker.signal(signal.SIGTERM)
     assert worker.wait(30) == 0
-
-
-def _listens(pid: int) -> bool:
-    """Say whether a process has a handler for SIGTERM."""
-    [caught] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt")]
-    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from typer.main import get_command
 
 from service.cli import build
 from service.settings import Settings
+from tests.containers.stack import blocks, console
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "deploy/runbook.md").read_text()
+VERBS = {"exec": "one", "cp": "one", "run": "some"} | dict.fromkeys(("up", "stop", "build", "logs", "ps"), "all")
+"""Of Compose: whether the name of one service follows, one for each word, or one among options and their values."""
 
 
 def commands() -> list[str]:
@@ -23,8 +27,17 @@ def commands() -> list[str]:
     blocks = re.findall(r"```sh\n(.*?)```", RUNBOOK, re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     inline = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", RUNBOOK, flags=re.DOTALL))
-    parts = (part for line in [*lines, *inline] for part in re.split(r"&&|\|", line.partition(" #")[0]))
-    return sorted({" ".join(part.split()) for part in parts})
+    return sorted({part for line in [*lines, *inline] for part in parted(line.partition(" #")[0])})
+
+
+def parted(line: str) -> list[str]:
+    """Part a line at what stands between commands, and outside of quotes."""
+    words = shlex.shlex(line, posix=True, punctuation_chars="&|;")
+    words.whitespace_split, words.commenters = True, ""
+    commands = [[""]]
+    for word in words:
+        commands = [*commands, []] if set(word) <= set("&|;") else [*commands[:-1], [*commands[-1], word]]
+    return [shlex.join(filter(None, command)) for command in commands]
 
 
 def those_of(program: str) -> list[str]:
@@ -51,9 +64,12 @@ def test_compose_has_the_services_and_profiles(line: str) -> None:
         name: each for file in files for name, each in yaml.safe_load((ROOT / file).read_text())["services"].items()
     }
     words = [word for word in shlex.split(line) if not word.startswith("-")]
-    verb = next(n for n, word in enumerate(words) if word in {"up", "exec", "stop", "build", "logs", "ps", "config"})
-    named = words[verb + 1 : verb + 2] if words[verb] == "exec" else words[verb + 1 :]
-    named = [word.partition("=")[0] for word in named if not re.fullmatch(r"[\d.]+[mhs]?|\S+\.yml|[A-Z]\w*", word)]
+    verb = next(n for n, word in enumerate(words) if word in VERBS)
+    named = words[verb + 1 : verb + 2] if VERBS[words[verb]] == "one" else words[verb + 1 :]
+    named = [re.split("[=:]", word)[0] for word in named if not re.fullmatch(r"[\d.]+|\S+\.yml|[A-Z]\w*", word)]
+    if VERBS[words[verb]] == "some":
+        named = [name for name in named if name in services]
+        assert named, line
     assert set(named) <= {*services, "…"}, line
     for profile in re.findall(r"--profile (\S+)", line):
         assert any(profile in each.get("profiles", []) for each in services.values())
@@ -79,3 +95,11 @@ def test_every_setting_and_file_that_it_names_exists() -> None:
         assert (ROOT / "deploy" / target).exists(), target
     for path in re.findall(r"`(deploy/[\w./-]+)`", RUNBOOK):
         assert (ROOT / path).exists(), path
+
+
+def test_the_blocks_that_make_containers_runs_are_there_and_can_be_read_by_a_shell() -> None:
+    sections = {"Install": 1, "Upgrade": 1, "Back up and restore": 2, "Drain a node": 1, "Rotate keys": 2, "Alerts": 1}
+    assert {heading: len(blocks(heading)) for heading in sections} == sections
+    for script in (console(), *(block for heading in sections for block in blocks(heading))):
+        read = subprocess.run(("bash", "-n"), input=script, capture_output=True, text=True, check=False)
+        assert (read.returncode, read.stderr) == (0, ""), script
