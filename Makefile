@@ -68,7 +68,7 @@ scale: setup ## run one to sixty-four workers that sleep instead of painting, wi
 	@$(BIN)/python -m tests.benchmarks.scale
 
 containers: setup ## do what the runbook says with Docker Compose, to a stack of its own (ten minutes; needs Docker)
-	@$(BIN)/python -m tests.containers $(ACTS)
+	@FROM=$(FROM) $(BIN)/python -m tests.containers $(ACTS)
 
 gallery: setup ## paint the pictures of docs/painting.md anew (half an hour on two cores)
 	@$(BIN)/python docs/gallery.py

@@ -1,11 +1,15 @@
 """`make containers`: images built, the stack installed, and all that the runbook has of Compose done to it, under jobs.
 
-Name some acts to run those alone. It needs Docker with Compose, and the AWS CLI.
+    make containers [FROM=COMMIT] [ACTS="drained upgraded"]
+
+It needs Docker with Compose, and the AWS CLI. With FROM, what is installed is another release, and this one is what it
+is upgraded to.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -17,10 +21,11 @@ import httpx
 import pytest
 
 from api.client.errors import ApiProblem
-from tests.containers.stack import Installed, blocks, images, installed, long_job, succeeded, until
+from tests.containers.stack import FIRST, Installed, blocks, images, installed, long_job, release, succeeded, until
 from tests.load_meanwhile import posted_meanwhile
 
 ROLES = ("api", "worker", "keeper")
+NEWER = f"{FIRST}-newer"
 SHORT = {"options": {"size": 64, "iterations": 4}, "cache": False}
 
 
@@ -86,7 +91,8 @@ def upgraded(on: Installed) -> str:
     """Replace each role by a newer image while a client goes on posting: no job is lost or charged an attempt."""
     painting = long_job(on.client)
     [block] = blocks("Upgrade")
-    on.set(VERSION="newer")
+    release(on.folder, None)
+    on.set(VERSION=NEWER)
     with posted_meanwhile(on.url, on.key, images(), SHORT) as posted:
         on.run(block)
         on.run("docker compose up --detach --wait")
@@ -96,7 +102,7 @@ def upgraded(on: Installed) -> str:
         succeeded(on.client, job_id)
     named = on.run("docker compose images --format json")
     tags = {each["Tag"] for each in json.loads(named) if each["Repository"].startswith("impasto-")}
-    assert tags == {"newer"}, tags
+    assert tags == {NEWER}, tags
     return f"{len(posted) + 1} jobs"
 
 
@@ -191,8 +197,8 @@ ACTS: tuple[Act, ...] = (
 )
 
 
-def main(names: list[str]) -> None:
-    """Install, and do these things, or all of them."""
+def main(ref: str | None, names: list[str]) -> None:
+    """Install a release, and do these things to it, or all of them."""
     unknown = set(names) - {act.__name__ for act in ACTS}
     if unknown:
         sys.exit(f"there is no {', '.join(sorted(unknown))}: {', '.join(act.__name__ for act in ACTS)}")
@@ -202,7 +208,7 @@ def main(names: list[str]) -> None:
         line = f"{time.monotonic() - began:5.0f} s  {what.replace('_', ' '):<26} {outcome}"
         print(line, flush=True)
 
-    with tempfile.TemporaryDirectory(prefix="containers-") as folder, installed(Path(folder)) as on:
+    with tempfile.TemporaryDirectory(prefix="containers-") as folder, installed(Path(folder), ref) as on:
         say("installed", "")
         for act in ACTS:
             if not names or act.__name__ in names:
@@ -210,4 +216,4 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(os.environ.get("FROM") or None, sys.argv[1:])
