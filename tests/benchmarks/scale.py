@@ -60,6 +60,7 @@ class Row:
         rate: jobs that ended in a second.
         ideal: jobs that would, if nothing but the painting took time.
         overhead_ms: of a job beyond its painting, the mean over all; and the 99th percentile.
+        carried_ms: of that, what pictures took to and from the storage, the mean.
         claim_ms: of a claim, median and 99th percentile.
         busy: of the machine's cores, what share was busy.
         keeper: cores that the keeper took, and redis: that Redis took.
@@ -69,6 +70,7 @@ class Row:
     rate: float
     ideal: float
     overhead_ms: tuple[float, float]
+    carried_ms: float
     claim_ms: tuple[float, float]
     busy: float
     keeper: float
@@ -170,6 +172,7 @@ def _measured(own: Settings, folder: Path, count: int, redis: int) -> Row:
         rate=count / statistics.mean(cycles),
         ideal=count / statistics.mean(slept),
         overhead_ms=(statistics.mean(overheads), _at(overheads, 99)),
+        carried_ms=statistics.mean(this["carried_s"] * 1000 for _, this in pairs),
         claim_ms=(_at(claims, 50), _at(claims, 99)),
         busy=busy,
         keeper=keeper_cores,
@@ -234,6 +237,7 @@ def _show(rows: Sequence[Row], memory: dict[str, float]) -> None:
         "of ideal",
         "overhead, mean",
         "p99",
+        "storage",
         "claim, p50",
         "p99",
         "cores busy",
@@ -246,7 +250,7 @@ def _show(rows: Sequence[Row], memory: dict[str, float]) -> None:
             str(row.workers),
             f"{row.rate:.2f}",
             f"{row.rate / row.ideal:.3f}",
-            *(f"{value:.1f} ms" for value in (*row.overhead_ms, *row.claim_ms)),
+            *(f"{value:.1f} ms" for value in (*row.overhead_ms, row.carried_ms, *row.claim_ms)),
             f"{row.busy:.0%}",
             f"{row.keeper:.3f}",
             f"{row.redis:.3f}",

@@ -15,11 +15,12 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from service.attempt_files import AttemptFiles
 from service.job import Job
 from service.painting import BeforeAfter, Images, Losses, Painting, Step
 from service.render import render_next
@@ -60,12 +61,14 @@ def _losses() -> Losses:
 def work(settings: Settings, seconds: float, notes: Path) -> int:
     """Be one worker, until SIGTERM."""
     app, name = bare_celery(settings), f"sleeper:{os.getpid()}"
+    carried = timed(AttemptFiles, "inputs", "store", "tidy")
     CHANCE.seed(os.getpid())
     file = (notes / f"{os.getpid()}.jsonl").open("a", buffering=1)
 
     @app.task(name=RENDER_TASK)
     def render() -> None:
         services, begun, claims, slept = open_once(settings), time.monotonic(), list[float](), list[float]()
+        carried.clear()
 
         @contextmanager
         def held(job: Job, *, asked: float) -> Iterator[HeldLease]:
@@ -75,10 +78,29 @@ def work(settings: Settings, seconds: float, notes: Path) -> int:
 
         paint = partial(sleep_instead_of_painting, seconds=seconds, slept=slept)
         if render_next(services=services, paint=paint, hold=held, worker=name) is not None:
-            note = {"begun": begun, "claim_s": claims[0], "slept_s": sum(slept), "ended": time.monotonic()}
-            file.write(json.dumps(note) + "\n")
+            took = {"claim_s": claims[0], "slept_s": sum(slept), "carried_s": sum(carried)}
+            file.write(json.dumps({"begun": begun, "ended": time.monotonic(), **took}) + "\n")
 
     return consume(app)
+
+
+def timed(kind: type, *names: str) -> list[float]:
+    """Have these methods note how long each call of them takes."""
+    took: list[float] = []
+
+    def noting(method: Callable[..., object]) -> Callable[..., object]:
+        def noted(*given: object, **named: object) -> object:
+            begun = time.monotonic()
+            try:
+                return method(*given, **named)
+            finally:
+                took.append(time.monotonic() - begun)
+
+        return noted
+
+    for name in names:
+        setattr(kind, name, noting(getattr(kind, name)))
+    return took
 
 
 def main(settings: Settings, workers: int, seconds: float, notes: Path) -> None:
