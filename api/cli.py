@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -18,6 +19,9 @@ from service.settings import read_settings
 from service.terminal import DATA, MANAGE, PAINT, RUN, DataFolder
 from service.wiring import open_services
 from service.wish import Iterations, Preset, Size, paint_options
+
+STARTUP_FAILED = 3
+"""Exit code of a server that could not begin, as uvicorn has it."""
 
 
 def commands(app: typer.Typer) -> None:
@@ -33,23 +37,19 @@ def commands(app: typer.Typer) -> None:
 
 def api() -> None:
     """Serve the HTTP API on IMPASTO_API_HOST and IMPASTO_API_PORT."""
-    import uvicorn  # noqa: PLC0415 - no other command needs a server
-
-    from api.app import create_app  # noqa: PLC0415
+    from api.app import create_app  # noqa: PLC0415 - no other command needs a server
     from api.connections import allow_connections  # noqa: PLC0415
-    from api.server import server_options  # noqa: PLC0415
+    from api.server import Server  # noqa: PLC0415
 
     settings = read_settings()
     configure_logging(settings)
     allow_connections()
     # A container's first process would ignore it until the server listens; and having ended well, it gets it back.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
-        create_app(open_services(settings)),
-        host=settings.api_host,
-        port=settings.api_port,
-        **server_options(settings),
-    )
+    server = Server(create_app(open_services(settings)), settings)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    raise typer.Exit(0 if server.started else STARTUP_FAILED)
 
 
 def openapi() -> None:

@@ -27,13 +27,18 @@ ANYWAY_S = 60.0
 
 
 class Hub:
-    """The waiters of one process, between `start` and `stop`, both called on its event loop."""
+    """The waiters of one process, between `start` and `stop`, both called on its event loop.
+
+    Attributes:
+        leaving: whether the process is to end, so that nobody should wait here any longer.
+    """
 
     def __init__(self, events: EventStore) -> None:
         self._events = events
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self.leaving = False
 
     def start(self) -> None:
         """Begin to listen."""
@@ -45,6 +50,11 @@ class Hub:
 
         self._thread = threading.Thread(target=self._events.listen, args=(wake, self._stop), name="hub", daemon=True)
         self._thread.start()
+
+    def leave(self) -> None:
+        """Wake everybody to go, for the process is to end: who still wants to know asks another one."""
+        self.leaving = True
+        self._wake(None)
 
     async def stop(self) -> None:
         """End listening, and return when nobody listens any more."""
@@ -78,7 +88,7 @@ async def woken(changed: asyncio.Event, *, within_s: float = math.inf) -> None:
 
 
 async def terminal_within(hub: Hub, jobs: JobStore, tenant: str, job_id: str, *, seconds: float) -> Job:
-    """Wait until a job is terminal, or the time is over; give it as it then stands.
+    """Wait until a job is terminal, the time is over, or this process is to end; give it as it then stands.
 
     Raises:
         NotFound, Gone: the tenant has no such job, or no longer.
@@ -90,6 +100,6 @@ async def terminal_within(hub: Hub, jobs: JobStore, tenant: str, job_id: str, *,
             changed.clear()
             job = await run_in_threadpool(jobs.get, tenant, job_id)
             left = until - loop.time()
-            if job.state.terminal or left <= 0:
+            if job.state.terminal or left <= 0 or hub.leaving:
                 return job
             await woken(changed, within_s=left)

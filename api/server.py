@@ -10,6 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+import uvicorn
 from httptools import HttpParserError
 from starlette.requests import Request
 from uuid_utils import uuid7
@@ -20,8 +21,10 @@ from api.answer_headers import with_safe_headers
 
 if TYPE_CHECKING:
     import asyncio
+    import socket
     from collections.abc import Callable
 
+    from fastapi import FastAPI
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
     from service.settings import Settings
@@ -45,17 +48,36 @@ FLUSH_S = 10.0
 """Within which the rest of an answer must have left, once a connection is closed."""
 
 
-def server_options(settings: Settings) -> dict[str, Any]:
-    """Give the arguments of `uvicorn.run` or `uvicorn.Config`, beside the application and where it listens."""
-    return {
-        "http": type("Connection", (_Connection,), {"settings": settings}),
-        "ws": "none",
-        "log_config": None,
-        "access_log": False,
-        "server_header": False,
-        "timeout_keep_alive": settings.keep_alive_s,
-        "timeout_graceful_shutdown": 10,
-    }
+class Server(uvicorn.Server):
+    """The server of one application. Told to end, it sends everybody away who waits, and ends when they have gone.
+
+    Args:
+        application: whose `state` has the hub.
+        settings: of the API; where it listens, too.
+        patience_s: seconds for the requests under way.
+    """
+
+    def __init__(self, application: FastAPI, settings: Settings, *, patience_s: int = 10) -> None:
+        self._application = application
+        config = uvicorn.Config(
+            application,
+            host=settings.api_host,
+            port=settings.api_port,
+            http=type("Connection", (_Connection,), {"settings": settings}),
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=cast("int", settings.keep_alive_s),  # parts of a second will do as well
+            timeout_graceful_shutdown=patience_s,
+        )
+        super().__init__(config)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, as uvicorn does once it is told to."""
+        self._application.state.hub.leave()
+        await super().shutdown(sockets)
 
 
 class _Connection(HttpToolsProtocol):

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import httpx
-import uvicorn
 
 from api.app import create_app
-from api.server import server_options
+from api.server import Server
 from service.fetch import Outside
 from service.settings import Settings
 from service.wiring import open_services
@@ -37,9 +36,7 @@ def served(
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sends_bytes)
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # from here on a request waits rather than being refused
-        options = server_options(settings) | {"timeout_graceful_shutdown": 5}
-        config = uvicorn.Config(create_app(services), lifespan="on", **options)
-        server = uvicorn.Server(config)
+        server = Server(create_app(services), settings, patience_s=5)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         headers = {"Authorization": f"Bearer {key}"} if key else {}

@@ -62,6 +62,8 @@ async def follow_job(
                 tracked = await run_in_threadpool(describe, job, services=services)
                 yield ServerSentEvent(event="end", id=last, data=JobOut.of(tracked))
                 return
+            if hub.leaving:  # likewise
+                return
             await woken(changed)
 
 

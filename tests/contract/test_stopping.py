@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from service.embedded.ports import choose_ports
 from service.settings import Settings
+from service.wiring import Services
 from tests.chaos.parts import impasto
+from tests.jobs import submitted
 from tests.valkey import wait_until
 
 pytestmark = pytest.mark.servers
@@ -46,3 +52,46 @@ def hears_sigterm(pid: int) -> bool:
     """Say whether a process has a handler for SIGTERM."""
     [caught] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt")]
     return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def test_who_waits_for_a_job_is_sent_away_at_once_when_the_api_is_to_stop(
+    settings: Settings, services: Services, key: str, tenant: str, tmp_path: Path
+) -> None:
+    """Streams end as streams do, held answers say how the job stands, and no log complains."""
+    job = submitted(services, tenant)
+    api_port = choose_ports(("api_port",), tmp_path / "ports.json")["api_port"]
+    program = impasto(
+        "api", settings.model_copy(update={"api_port": api_port}), directory=tmp_path, log=tmp_path / "log"
+    )
+    url, begun = f"http://127.0.0.1:{api_port}", threading.Event()
+
+    def followed() -> list[str]:
+        with client.stream("GET", f"/v1/jobs/{job.id}/events") as stream:
+            lines = []
+            for line in stream.iter_lines():
+                lines.append(line)
+                begun.set()
+            return lines
+
+    def held() -> httpx.Response:
+        return client.get(f"/v1/jobs/{job.id}", headers={"Prefer": "wait=50"})
+
+    program.start()
+    try:
+        with (
+            httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client,
+            ThreadPoolExecutor() as pool,
+        ):
+            wait_until(lambda: answers(f"{url}/readyz"))
+            following, holding = pool.submit(followed), pool.submit(held)
+            assert begun.wait(30)
+            wait_until(lambda: len(psutil.Process(program.pid).net_connections()) >= 4)
+            asked = time.monotonic()
+            program.signal(signal.SIGTERM)
+            assert program.wait(30) == 0
+            assert time.monotonic() - asked < 8, "nobody is waited for"
+            assert "event: state" in following.result()
+            assert holding.result().json()["status"] == "queued"
+    finally:
+        program.kill()
+    assert [line for line in program.log.read_text().splitlines() if '"level": "error"' in line] == []
