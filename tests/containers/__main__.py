@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -21,11 +22,10 @@ import httpx
 import pytest
 
 from api.client.errors import ApiProblem
-from tests.containers.stack import FIRST, Installed, blocks, images, installed, long_job, release, succeeded, until
+from tests.containers.stack import Installed, blocks, images, installed, long_job, release, succeeded, until
 from tests.load_meanwhile import posted_meanwhile
 
 ROLES = ("api", "worker", "keeper")
-NEWER = f"{FIRST}-newer"
 SHORT = {"options": {"size": 64, "iterations": 4}, "cache": False}
 
 
@@ -42,7 +42,9 @@ def doctor_finds_nothing(on: Installed) -> str:
 
 def nothing_more_than_needed(on: Installed) -> str:
     """Look at what each container may do, and whether it lets a secret out."""
-    secrets = [file.read_text().strip() for file in (on.folder / "deploy/secrets").iterdir()]
+    texts = [file.read_text() for file in (on.folder / "deploy/secrets").iterdir()]
+    secrets = {secret for text in texts for secret in re.findall(r"[0-9a-f]{20,}", text)}
+    assert len(secrets) >= len(texts) - 2, "two files each have Redis' password, and two each of S3's keys"
     running = on.run("docker compose ps --quiet").split()
     for each in running:
         [seen] = json.loads(on.run(f"docker inspect {each}"))
@@ -89,12 +91,17 @@ def killed(on: Installed) -> str:
 
 def upgraded(on: Installed) -> str:
     """Replace each role by a newer image while a client goes on posting: no job is lost or charged an attempt."""
-    painting = long_job(on.client)
     [block] = blocks("Upgrade")
+    build, first, *others = block.splitlines()
+    newer = f"{on.version}-newer"
     release(on.folder, None)
-    on.set(VERSION=NEWER)
+    on.set(VERSION=newer)
+    on.run(build)
+    painting = long_job(on.client)
     with posted_meanwhile(on.url, on.key, images(), SHORT) as posted:
-        on.run(block)
+        on.run(first)
+        assert not on.client.get(painting).terminal, "it was to be handed over"
+        on.run("\n".join(others))
         on.run("docker compose up --detach --wait")
         before = len(posted)
         until(lambda: len(posted) >= before + 3)
@@ -102,24 +109,30 @@ def upgraded(on: Installed) -> str:
         succeeded(on.client, job_id)
     named = on.run("docker compose images --format json")
     tags = {each["Tag"] for each in json.loads(named) if each["Repository"].startswith("impasto-")}
-    assert tags == {NEWER}, tags
+    assert tags == {newer}, tags
     return f"{len(posted) + 1} jobs"
 
 
 def restored(on: Installed) -> str:
-    """Back up, go on, and restore: what was there is there again, what came later is not."""
+    """Back up, lose all, and restore: what was there is there again, what came later is not, and nothing is swept."""
     kept = on.client.submit(images(), SHORT).id
     picture = on.client.download(succeeded(on.client, kept))
-    backup, restore = blocks("Back up and restore")
-    on.run(backup)
+    backup, restore, objects = blocks("Back up and restore")
+    which = on.run(f'{backup}\necho "$BACKUP"').split()[-1]
     later = on.client.submit(images(), SHORT).id
     succeeded(on.client, later)
-    on.run(restore)
+    on.run("docker compose rm --stop --force redis s3")
+    on.run("docker volume rm {0}_redis {0}_s3".format(on.environment["COMPOSE_PROJECT_NAME"]))
+    *before, last, doctor = restore.splitlines()
+    on.run("\n".join([f"BACKUP={which}", *before, objects, last, doctor]))
+    stray = f"s3://impasto/acme/inputs/{'0' * 64}/1.png"
+    on.run(f"echo stray | aws-s3 cp --only-show-errors - {stray}")
     assert on.client.download(on.client.get(kept)) == picture
     with pytest.raises(ApiProblem, match="not_found"):
         on.client.get(later)
     succeeded(on.client, on.client.submit(images(), SHORT).id)
-    copied = [file for file in (on.folder / "backup/s3").rglob("*") if file.is_file()]
+    on.run(f"aws-s3 ls {stray}")
+    copied = [file for file in (on.folder / which / "s3").rglob("*") if file.is_file()]
     assert picture in [file.read_bytes() for file in copied]
     return f"{len(copied)} objects"
 

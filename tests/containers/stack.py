@@ -23,8 +23,10 @@ from tests.images import photograph_bytes
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "deploy/runbook.md").read_text()
 PATIENCE_S = 180.0
-FIRST = "drill"
-"""The version that images are named after: no operator's own are touched, and none are left, at 6 GB each."""
+NOT_OURS = re.compile(
+    "(AWS|COMPOSE|IMPASTO)_.*|[A-Z0-9]+_PORT|GPU_[0-7]|PUBLISH_ON|REVISION|VERSION|WEIGHTS|WORKER_MEMORY"
+)
+"""Variables by which an operator's shell tells Compose of another stack."""
 
 T = TypeVar("T")
 
@@ -32,13 +34,17 @@ T = TypeVar("T")
 def blocks(heading: str) -> list[str]:
     """List the blocks of shell under a heading of the runbook that are Compose's."""
     [section] = re.findall(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", RUNBOOK, re.DOTALL | re.MULTILINE)
-    return [block for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) if "docker compose" in block]
+    return [
+        block
+        for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+        if re.search("docker compose|aws-s3", block)
+    ]
 
 
 def console() -> str:
-    """Give what the runbook has a shell know as `redis-cli`."""
-    [function] = re.findall(r"^redis-cli\(\) \{.*?^\}\n", RUNBOOK, re.DOTALL | re.MULTILINE)
-    return str(function)
+    """Give what the runbook has a shell know as the consoles of Redis and S3."""
+    [functions] = re.findall(r"```sh\n(redis-cli\(\) .*?)```", RUNBOOK, re.DOTALL)
+    return str(functions)
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,11 @@ class Stack:
 
     folder: Path
     environment: dict[str, str]
+
+    @property
+    def version(self) -> str:
+        """What images are named after: no operator's own are touched, and none are left, at 6 GB each."""
+        return self.environment["COMPOSE_PROJECT_NAME"]
 
     @property
     def url(self) -> str:
@@ -87,27 +98,28 @@ class Installed(Stack):
 
 @contextmanager
 def installed(folder: Path, ref: str | None) -> Iterator[Installed]:
-    """Install a release as the runbook says, in a folder of its own; afterwards nothing of it is left."""
+    """Install a release as the runbook says, in a folder of its own. Its containers, volumes and images go again."""
     release(folder, ref)
     ports = choose_ports(("API_PORT", "S3_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT"), folder / "ports.json")
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not NOT_OURS.fullmatch(name)},
         **{name: str(port) for name, port in ports.items()},
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "COMPOSE_PROJECT_NAME": f"impasto-{folder.name.lower()}",
     }
     bare = Stack(folder, environment)
-    bare.set(VERSION=FIRST)
+    bare.set(VERSION=bare.version)
     try:
         [block] = blocks("Install")
         key = bare.run(block).split()[-1]
         with Client(bare.url, key, patience=Patience(deadline_s=60.0)) as client:
             yield Installed(bare.folder, bare.environment, key, client)
     finally:
-        bare.run("docker compose --profile observe down --volumes --remove-orphans")
-        bare.run(
-            f"docker images --quiet --filter 'reference=impasto-*:{FIRST}*' | xargs --no-run-if-empty docker rmi -f"
-        )
+        try:
+            bare.run("docker compose --profile observe down --volumes --remove-orphans")
+        finally:
+            named = "docker images --format '{{.Repository}}:{{.Tag}}' --filter"
+            bare.run(f"{named} 'reference=impasto-*:{bare.version}*' | xargs --no-run-if-empty docker rmi")
 
 
 def release(folder: Path, ref: str | None) -> None:

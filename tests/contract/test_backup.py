@@ -67,6 +67,11 @@ def test_what_was_copied_while_it_ran_is_there_again_and_what_came_later_is_tidi
             assert services.blobs.get(output.key) == b"a picture"
             time.sleep(1)
             assert keep_once(services).requeued == 1, "what ran then is taken up again"
+            assert "redis-cli set impasto:sweep restoring ex 2592000" in RUNBOOK
+            console.set(f"{own.redis_prefix}sweep", "restoring", ex=2592000)
+            assert sweep(services, name="k") == 0
+            assert services.blobs.get(later.key), "nothing is deleted before somebody has looked"
+            console.delete(f"{own.redis_prefix}sweep")
             while sweep(services, name="k"):
                 pass
             with pytest.raises(NotFound):

@@ -24,7 +24,8 @@ SLOW_S = 3.0
 @pytest.fixture
 def services(services: Services) -> Iterator[Services]:
     """Services that may send to loopback."""
-    with open_services(services.settings.model_copy(update={"fetch_allow": ("127.0.0.1",)})) as opened:
+    changed = {"fetch_allow": ("127.0.0.1",), "keeper_interval_s": 0.1}
+    with open_services(services.settings.model_copy(update=changed)) as opened:
         yield opened
 
 

@@ -45,7 +45,9 @@ print(api.app.__file__)
 
 
 @pytest.mark.servers
-def test_what_rings_and_what_hears_it_need_no_more_than_is_asked_for(python: Path, settings: Settings) -> None:
+def test_what_rings_and_what_hears_it_need_no_more_than_is_asked_for(
+    python: Path, settings: Settings, tmp_path: Path
+) -> None:
     """As in the image of the API, which has no developer's packages by chance."""
     program = """
 from service.settings import read_settings
@@ -58,5 +60,5 @@ with celery_app(settings).connection_for_read() as connection:
     print(connection.SimpleQueue(DOORBELL).get(timeout=10).headers["task"])
 """
     known = {**os.environ, **environment(settings)}
-    run = subprocess.run([python, "-c", program], env=known, capture_output=True, text=True, check=False)
+    run = subprocess.run([python, "-c", program], cwd=tmp_path, env=known, capture_output=True, text=True, check=False)
     assert (run.stdout, run.stderr) == ("impasto.render\n", "")
