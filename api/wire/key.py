@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class LimitsOut(BaseModel):
     """What a key may ask for; null: as much as the service's settings say."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)  # true is no number
 
     requests_per_minute: int | None = Field(
         None, ge=1, le=LIMIT_MAX, description="How fast its allowance of requests comes back."

@@ -137,6 +137,7 @@ def test_the_keyboard_alone_suffices(page: Page, studio: Studio, photo: Path, pa
     expect(page.locator("#balance-said")).to_have_text("the painting counts 1.3 times as much")
     page.get_by_role("button", name="Paint regions…").focus()
     page.keyboard.press("Enter")
+    expect(page.locator("#mask")).to_be_focused()
     for key in ("Space", "Shift+ArrowRight", "Shift+ArrowRight", "]"):
         page.keyboard.press(key)
     expect(page.locator("#mask-said")).to_contain_text("%")

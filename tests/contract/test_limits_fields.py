@@ -71,6 +71,8 @@ def test_layers_have_short_names_and_are_few(client: httpx.Client, layers: dict[
     ("wish", "pointer"),
     [
         ({"limits": {"burst": 2**53}}, "/limits/burst"),
+        ({"limits": {"jobs_in_flight": True}}, "/limits/jobs_in_flight"),
+        ({"limits": {"requests_per_minute": "60"}}, "/limits/requests_per_minute"),
         ({"limits": {"bytes_per_day": 2**60}}, "/limits/bytes_per_day"),
         ({"expires_at": "9999-12-31T23:59:59-23:59"}, "/expires_at"),
         ({"scopes": ["jobs:read"] * 17}, "/scopes"),
