@@ -48,6 +48,12 @@ def answers(url: str) -> bool:
         return False
 
 
+def connected(pid: int, port: int) -> list[int]:
+    """List the ports of those who are connected to a process at one of its own."""
+    found = psutil.Process(pid).net_connections("tcp")
+    return [each.raddr.port for each in found if each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port]
+
+
 def hears_sigterm(pid: int) -> bool:
     """Say whether a process has a handler for SIGTERM."""
     [caught] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt")]
@@ -85,7 +91,8 @@ def test_who_waits_for_a_job_is_sent_away_at_once_when_the_api_is_to_stop(
             wait_until(lambda: answers(f"{url}/readyz"))
             following, holding = pool.submit(followed), pool.submit(held)
             assert begun.wait(30)
-            wait_until(lambda: len(psutil.Process(program.pid).net_connections()) >= 4)
+            wait_until(lambda: len(connected(program.pid, api_port)) >= 2)
+            assert all(answers(f"{url}/readyz") for _ in range(3)), "it has read what came before"
             asked = time.monotonic()
             program.signal(signal.SIGTERM)
             assert program.wait(30) == 0

@@ -26,8 +26,8 @@ VERBS = {"exec": "one", "cp": "one", "run": "some"} | dict.fromkeys(("up", "stop
 
 def commands() -> list[str]:
     """List what stands in blocks of shell, a command each, and what stands between backticks."""
-    blocks = re.findall(r"```sh\n(.*?)```", RUNBOOK, re.DOTALL)
-    lines = LINE.findall("\n".join(blocks).replace("\\\n", " "))
+    shell = re.findall(r"```sh\n(.*?)```", RUNBOOK, re.DOTALL)
+    lines = LINE.findall("\n".join(shell).replace("\\\n", " "))
     inline = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", RUNBOOK, flags=re.DOTALL))
     return sorted({part for line in [*lines, *inline] for part in parted(line.partition(" #")[0])})
 
